@@ -1,0 +1,216 @@
+// `weir.yaml`, environment and flags → the configuration, or every problem at once.
+import { dirname, resolve } from 'node:path';
+import type { ZodType } from 'zod';
+import { Fault } from '#core/fault.ts';
+import type { JsonObject } from '#core/json.ts';
+import { toConfig, type WeirConfig } from './config.ts';
+import { ConnectionSchema, WeirSchema, type WeirSettings } from './config-schema.ts';
+import { ENVIRONMENT, environmentSettings, flagSettings, valueOf, type ConfigFlags, type Variables } from './environment.ts';
+import { toProblems, type PathProblem } from './issue-words.ts';
+import { closed, toJsonSchema, type JsonSchema, type MetadataSchemas } from './json-schema.ts';
+import { EMPTY_LAYERS, isTree, originAt, problemPlace, valueAt, withFile, withSetting, type Layers, type Tree } from './layers.ts';
+import { formatProblems, nearestOf, pathText, type ConfigProblem } from './problem.ts';
+import { parseYamlTree, type MissingReference } from './yaml-tree.ts';
+
+const PROBLEMS_MAX = 100; // listed; a file with more is of another program
+
+export interface ConfigFile {
+  readonly text: string;
+  /** Absolute, or relative to `cwd`; shown as given. */
+  readonly file: string;
+}
+
+export interface ParseConfigInput extends ConfigFile {
+  /** `$XDG_CONFIG_HOME/weir/weir.yaml`, when there is one: below the project's file in precedence. */
+  readonly userFile?: ConfigFile;
+  readonly env: Variables;
+  readonly flags?: ConfigFlags;
+  /** Absolute working directory: where relative paths of flags and variables start. */
+  readonly cwd: string;
+  /** Text of an absolute path; throws when it cannot be read. Called for `${file:…}` only. */
+  readonly readFile: (path: string) => string;
+  /** By connector type. Absent: types and metadata are taken unchecked (`weir config schema`, tests). */
+  readonly metadataSchemas?: MetadataSchemas;
+}
+
+export interface ParsedConfig {
+  readonly config: WeirConfig;
+  /** Worth saying, no reason to stop: missing variables of disabled connections, variables without effect. */
+  readonly warnings: readonly ConfigProblem[];
+  /** For `effectiveSettings`. */
+  readonly settings: WeirSettings;
+  readonly layers: Layers;
+}
+
+/**
+ * Throws `config_invalid` with all problems in `problems` and, formatted, in the message. Nothing is read but what
+ * `readFile` reads; nothing of a faulty configuration takes effect.
+ */
+export function parseConfig(input: ParseConfigInput): ParsedConfig {
+  const files = [input.userFile, input].filter((each) => each !== undefined);
+  const trees = files.map(({ text, file }) => {
+    const directory = dirname(resolve(input.cwd, file));
+    return parseYamlTree(text, file, { env: input.env, readFile: (path) => input.readFile(resolve(directory, path)) });
+  });
+  const outer = environmentSettings(input.env);
+  let layers = trees.reduce(withFile, EMPTY_LAYERS);
+  for (const setting of [...outer.settings, ...flagSettings(input.flags ?? {})]) layers = withSetting(layers, setting);
+  layers = withConnectionVariables(layers, input.env);
+
+  const missing = splitMissing(trees.flatMap((tree) => tree.missing), layers);
+  layers = { ...layers, value: withoutBrokenKeys(layers.value, missing.disabled) };
+  const base = WeirSchema.safeParse(layers.value);
+  const metadata = checkMetadata(layers, input.metadataSchemas);
+  const found: PathProblem[] = [
+    ...(base.success ? [] : base.error.issues.flatMap((issue) => toProblems(issue, { layers, base: [], schema: baseSchema(), elsewhere: connectionKeys() }))),
+    ...scheduleProblems(layers),
+    ...metadata.problems,
+  ];
+  // A value that is missing is one problem, not a second one as "required".
+  const unset = new Set([...missing.errors, ...missing.disabled].map(({ path }) => pathText(path)));
+  const problems = [
+    ...trees.flatMap((tree) => tree.problems),
+    ...missing.errors.map(missingProblem),
+    ...outer.problems,
+    ...found.filter(({ path }) => !unset.has(pathText(path))).map(({ problem }) => problem),
+  ];
+  // A failed parse without a problem of its own only failed where a syntax error already explains it.
+  if (problems.length > 0 || !base.success) throw invalid(input.file, problems);
+
+  const settings = base.data;
+  const directory = dirname(resolve(input.cwd, input.file));
+  const startOf = (path: readonly PropertyKey[]): string => {
+    const { origin } = originAt(layers, path);
+    return origin.kind === 'file' ? dirname(resolve(input.cwd, origin.value.file)) : origin.kind === 'default' ? directory : input.cwd;
+  };
+  const config = toConfig(settings, {
+    directory,
+    toAbsolute: (path, text) => resolve(originAt(layers, path).exact ? startOf(path) : directory, text),
+    directoryOf: (name) => startOf(['connectors', name]),
+    metadataOf: (name) => metadata.values.get(name) ?? {},
+  });
+  return { config, settings, layers, warnings: [...outer.warnings, ...missing.disabled.map(missingProblem)] };
+}
+
+function invalid(file: string, problems: readonly ConfigProblem[]): Fault {
+  const sorted = [...problems].sort((a, b) => compare(a.file ?? '', b.file ?? '') || (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
+  const listed = sorted.slice(0, PROBLEMS_MAX);
+  const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
+  const more = sorted.length > listed.length ? `\n… and ${sorted.length - listed.length} more` : '';
+  return new Fault('config_invalid', `${count} in the configuration (${file})\n${formatProblems(listed)}${more}`, { details: { place: file }, problems: listed });
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+function missingProblem({ path, variable, place }: MissingReference): ConfigProblem {
+  return { ...place, path: pathText(path), problem: `the variable ${variable} is not set or empty`, hint: `set it, or give a default: \${${variable}:-…}` };
+}
+
+/** Variables of types (GITHUB_TOKEN): only where the connection says nothing and talks to the public address. */
+function withConnectionVariables(layers: Layers, env: Variables): Layers {
+  const connectors = layers.value['connectors'];
+  let result = layers;
+  for (const [name, connection] of isTree(connectors) ? Object.entries(connectors) : []) {
+    if (!isTree(connection)) continue;
+    for (const { variable, key, connectionType } of ENVIRONMENT) {
+      if (connectionType === undefined || key === undefined || connectionType !== (connection['type'] ?? name)) continue;
+      const value = valueOf(env, variable);
+      const path = ['connectors', name, ...key];
+      // A place without a value is a reference whose variable is missing: that is reported, not papered over.
+      const said = valueAt(layers.value, path) !== undefined || originAt(layers, path).exact;
+      if (value === undefined || said || connection['base_url'] !== undefined) continue;
+      result = withSetting(result, { path, value, origin: { kind: 'environment', variable } });
+    }
+  }
+  return result;
+}
+
+interface Missing {
+  readonly errors: readonly MissingReference[];
+  readonly disabled: readonly MissingReference[];
+}
+
+/** Of enabled connections and of everything else: errors. Of disabled connections: warnings. Overridden ones do not count. */
+function splitMissing(all: readonly MissingReference[], layers: Layers): Missing {
+  const live = all.filter(({ path, place }) => {
+    const { origin } = originAt(layers, path);
+    return origin.kind === 'file' && origin.value.file === place.file && origin.value.line === place.line && origin.value.column === place.column;
+  });
+  const disabled = ({ path }: MissingReference): boolean => path[0] === 'connectors' && valueAt(layers.value, [...path.slice(0, 2), 'enabled']) === false;
+  return { errors: live.filter((each) => !disabled(each)), disabled: live.filter(disabled) };
+}
+
+/** A list or mapping with a missing part says nothing useful: in a disabled connection the whole key is left out. */
+function withoutBrokenKeys(value: Tree, missing: readonly MissingReference[]): Tree {
+  return missing.reduce<Tree>((tree, { path }) => {
+    const [, name, key] = path;
+    const connectors = tree['connectors'];
+    if (key === undefined || key === 'metadata' || !isTree(connectors)) return tree;
+    const connection = connectors[String(name)];
+    if (!isTree(connection)) return tree;
+    const rest = Object.fromEntries(Object.entries(connection).filter(([each]) => each !== key));
+    return { ...tree, connectors: { ...connectors, [String(name)]: rest } };
+  }, value);
+}
+
+function scheduleProblems(layers: Layers): readonly PathProblem[] {
+  const connectors = layers.value['connectors'];
+  return Object.entries(isTree(connectors) ? connectors : {}).flatMap(([name, connection]): PathProblem[] => {
+    if (!isTree(connection) || !('schedule' in connection) || !('poll_interval_seconds' in connection)) return [];
+    const path = ['connectors', name, 'schedule'];
+    return [{ path, problem: { ...problemPlace(layers, path, 'key'), path: pathText(path), problem: 'schedule and poll_interval_seconds exclude each other', hint: 'keep one of them' } }];
+  });
+}
+
+/** Each connection's `metadata` against its connector's own schema. */
+function checkMetadata(layers: Layers, schemas: MetadataSchemas | undefined): { readonly problems: readonly PathProblem[]; readonly values: ReadonlyMap<string, JsonObject> } {
+  const problems: PathProblem[] = [];
+  const values = new Map<string, JsonObject>();
+  const connectors = layers.value['connectors'];
+  for (const [name, connection] of isTree(connectors) ? Object.entries(connectors) : []) {
+    const written = isTree(connection) ? (connection['metadata'] ?? {}) : undefined;
+    if (!isTree(connection) || !isTree(written)) continue; // WeirSchema has said so
+    values.set(name, written);
+    const type = connection['type'] ?? name;
+    if (schemas === undefined || typeof type !== 'string') continue;
+    const schema = schemas.get(type);
+    if (schema === undefined) {
+      problems.push(unknownType(layers, name, type, [...schemas.keys()]));
+      continue;
+    }
+    const strict = closed(schema);
+    const result = strict.safeParse(written);
+    // Metadata is made of JSON by the parser; a connector's schema that transforms it into something else is its own affair.
+    if (result.success) values.set(name, result.data as JsonObject);
+    else problems.push(...metadataProblems(result.error.issues, strict, ['connectors', name, 'metadata'], layers));
+  }
+  return { problems, values };
+}
+
+function metadataProblems(issues: Parameters<typeof toProblems>[0][], schema: ZodType, base: readonly string[], layers: Layers): readonly PathProblem[] {
+  const described = toJsonSchema(schema);
+  const elsewhere = new Map([...connectionKeys().keys()].map((key) => [key, base.slice(0, -1).join('.')]));
+  return issues.flatMap((issue) => toProblems(issue, { layers, base, schema: described, elsewhere }));
+}
+
+function unknownType(layers: Layers, name: string, type: string, known: readonly string[]): PathProblem {
+  const written = layers.origins.has(JSON.stringify(['connectors', name, 'type']));
+  const path = written ? ['connectors', name, 'type'] : ['connectors', name];
+  const { origin } = originAt(layers, path);
+  const nearest = origin.kind === 'file' && origin.references.length > 0 ? undefined : nearestOf(type, known);
+  const problem = written ? 'unknown connector type' : 'the name is no connector type and type is not given';
+  const hint = `${nearest === undefined ? '' : `did you mean ${nearest}? `}known types: ${[...known].sort().join(', ')}`;
+  return { path, problem: { ...problemPlace(layers, path, written ? 'value' : 'key'), path: pathText(path), problem, hint } };
+}
+
+// Only built when there is something to explain: a valid file pays nothing for it.
+let described: JsonSchema | undefined;
+function baseSchema(): JsonSchema {
+  described ??= toJsonSchema(WeirSchema);
+  return described;
+}
+
+function connectionKeys(): ReadonlyMap<string, string> {
+  return new Map(Object.keys(ConnectionSchema.shape).map((key) => [key, 'connectors.<name>']));
+}
+

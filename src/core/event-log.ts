@@ -1,0 +1,113 @@
+import type { SealedEvent, Event } from './event.ts';
+import type { FaultCode } from './fault.ts';
+import type { JsonValue } from './json.ts';
+import type { Fence } from './leases.ts';
+import type { StreamRef } from './names.ts';
+
+export const LOG_LIMITS = {
+  appendEventsMax: 1024, // events of one append; callers cut larger pages
+  commitEventsMax: 1024, // events gathered from several callers into one commit: one fsync
+  readEventsMax: 512,
+  pendingBytesMax: 64 * 1024 * 1024, // payload bytes waiting for their commit; above it append answers `log_full`
+  trimRowsMax: 500, // a longer delete would hold the writer
+} as const;
+
+/** A raw record or a missed range that the parser could not take. Kept as a dead letter with the page's cursor (I3). */
+export interface PullFailure {
+  /** The record's key, or the range that could not be read. */
+  readonly key: string;
+  readonly code: FaultCode;
+  /** What is wrong with it, in words, without its content. */
+  readonly message: string;
+  /** The raw record as far as it is worth keeping. */
+  readonly payload?: JsonValue;
+}
+
+/** The cursor that covers the events it is appended with. Both become durable together, or neither (I2). */
+export interface Checkpoint {
+  readonly stream: StreamRef;
+  readonly connectorVersion: string;
+  readonly cursor: JsonValue;
+  /** Proof that this puller still owns the stream; a lost lease makes the whole append answer `fenced`. */
+  readonly fence: Fence;
+  /** `due`: everything the stream has must be compared with a listing before it is complete again. `done`: that has happened. */
+  readonly reconcile?: 'due' | 'done';
+}
+
+export interface AppendBatch {
+  readonly events: readonly SealedEvent[];
+  readonly failures?: readonly PullFailure[];
+  readonly checkpoint?: Checkpoint;
+}
+
+export interface AppendResult {
+  readonly accepted: number;
+  /** Known ids: nothing was stored for them, and that is success. */
+  readonly duplicates: number;
+}
+
+export interface LogEntry {
+  readonly position: number;
+  /** Wall time of the append, milliseconds since the epoch. */
+  readonly observedAtMs: number;
+  readonly event: Event;
+}
+
+export interface DeadLetterDraft {
+  readonly entry: LogEntry;
+  readonly code: FaultCode;
+  readonly message: string;
+  readonly attempts: number;
+}
+
+export interface ReaderLag {
+  readonly reader: string;
+  /** Entries after the reader's committed positions, over all partitions. */
+  readonly lag: number;
+}
+
+export interface LogStats {
+  /** Entries that at least one reader has not settled: log end minus the slowest reader. */
+  readonly size: number;
+  readonly bytes: number;
+  /** Wall time of the oldest such entry; undefined when there is none. */
+  readonly oldestAtMs: number | undefined;
+  readonly readers: readonly ReaderLag[];
+}
+
+/** The durable, partitioned, append-only ingestion queue. Order holds per key; nothing is promised between partitions. */
+export interface EventLog {
+  /**
+   * Called by the puller once per page and by intake from many requests at once; any number of callers is safe.
+   * Resolves only when events, failures and checkpoint are on disk together (I1, I2). A known id counts under `duplicates` and is
+   * success. Throws `log_full` (nothing stored: slow down), `fenced` (nothing stored: the stream has another owner),
+   * `storage_full` (nothing stored), or `storage_unknown` (perhaps stored: send the same ids again, I12). Never stores part of a batch.
+   */
+  append(batch: AppendBatch): Promise<AppendResult>;
+
+  /** Called once per sink at start, before its first read. A new reader begins at the oldest retained entry; a known one keeps its positions. */
+  register(reader: string): Promise<void>;
+
+  /**
+   * Called by the one delivery loop that owns (reader, partition). Entries after the committed position, oldest first, at most
+   * `limit` (<= readEventsMax). Reading settles nothing: the same entries come again until `commit`.
+   */
+  read(reader: string, partition: number, limit: number): Promise<readonly LogEntry[]>;
+
+  /**
+   * Called by that loop after the sink has confirmed everything up to `position`, with the dead letters among it. Position and
+   * dead letters become durable together (I3). `position` only grows. `fenced`: someone else owns the partition; nothing was written; stop.
+   */
+  commit(reader: string, partition: number, position: number, fence: Fence, deadLetters?: readonly DeadLetterDraft[]): Promise<'committed' | 'fenced'>;
+
+  /** Resolves when the partition may hold entries after the reader's position, or when `signal` aborts. May resolve too often, never too late. */
+  wait(reader: string, partition: number, signal: AbortSignal): Promise<void>;
+
+  /** The oldest entries that are not settled by every reader, without settling them. For people. */
+  peek(tenants: readonly string[], limit: number): Promise<readonly LogEntry[]>;
+
+  stats(): Promise<LogStats>;
+
+  /** Called now and then: removes entries settled by every registered reader, at most `trimRowsMax` a call. Returns how many. */
+  trim(): Promise<number>;
+}

@@ -1,0 +1,13 @@
+// Everything a connector or sink may use. Plugins import this file, zod and Node, and nothing else of Weir.
+
+export { defineConnector, defineStream } from './define-connector.ts';
+export { confinedPath } from './confined-path.ts';
+export type { CheckFinding, Connector, ConnectorContext, LogLine, Page, Stream } from '#core/connector.ts';
+export type { Clock, Random } from '#core/env.ts';
+export { EVENT_LIMITS, SEVERITIES, versionOfCounter, versionOfTime } from '#core/event.ts';
+export type { EventDraft, Kind, Severity } from '#core/event.ts';
+export type { PullFailure } from '#core/event-log.ts';
+export { Fault, toFault } from '#core/fault.ts';
+export type { FaultCode } from '#core/fault.ts';
+export type { JsonObject, JsonValue } from '#core/json.ts';
+export { toPlainLine, toPlainText } from '#core/plain-text.ts';
