@@ -13,8 +13,8 @@ const isClone = !isInstalledPackage && existsSync(join(root, 'src', 'main.ts'));
 
 /** One line, whatever the error holds: control characters would let an error message write to the terminal. */
 function fail(text) {
-  // oxlint-disable-next-line no-control-regex
-  process.stderr.write(`weir: ${text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim()}\n`);
+  const clean = text.replace(/[\s\u0000-\u001f\u007f-\u009f]+/g, ' ').trim();
+  process.stderr.write(`weir: ${clean}\n`);
 }
 
 function describeCrash(error) {
@@ -22,9 +22,19 @@ function describeCrash(error) {
   if (error.code === 'ERR_MODULE_NOT_FOUND' && /Cannot find package/.test(error.message)) {
     return `a dependency is missing (${error.message.split(' imported from')[0]}): run npm start or npm ci first`;
   }
-  const frame = (error.stack ?? '').split('\n').find((line) => line.includes(`${root}${sep}`) && !line.includes('node_modules'));
-  const place = frame === undefined ? '' : ` (${frame.trim().replace(pathToFileURL(root).href, '').replace(root, '').replace('(/', '(')})`;
-  return `unexpected ${error.name}: ${error.message}${place}`;
+  const place = placeOf(error);
+  return `unexpected ${error.name}: ${error.message}${place === undefined ? '' : ` (at ${place})`}`;
+}
+
+/** The innermost frame of our own code, relative to the root. */
+function placeOf(error) {
+  for (const line of (error.stack ?? '').split('\n')) {
+    const [, file, at] = /(?:\(|at |async )((?:file:|\/|[A-Za-z]:).*?):(\d+):\d+\)?$/.exec(line) ?? [];
+    const path = file?.replace(pathToFileURL(root).href, root);
+    if (path?.startsWith(`${root}${sep}`) && !path.includes('node_modules'))
+      return `${path.slice(root.length + 1)}:${at}`;
+  }
+  return undefined;
 }
 
 async function runHere() {
@@ -65,14 +75,20 @@ async function runElsewhere(runtimes) {
   let runtime = findRuntime(root);
   if (runtime === undefined) {
     if (!isClone) {
-      fail(`needs Node ${NODE_MIN} or newer and this is Node ${process.versions.node}: install a newer Node and run the same command again`);
+      fail(
+        `needs Node ${NODE_MIN} or newer and this is Node ${process.versions.node}: install a newer Node and run the same command again`,
+      );
       return EXIT_UNEXPECTED;
     }
     runtime = await provisionRuntime(root, createReporter());
   }
-  return runForeground(runtime.node, ['--disable-proto=delete', fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
-    env: cleanEnv(process.env, runtime.node),
-  });
+  return runForeground(
+    runtime.node,
+    ['--disable-proto=delete', fileURLToPath(import.meta.url), ...process.argv.slice(2)],
+    {
+      env: cleanEnv(process.env, runtime.node),
+    },
+  );
 }
 
 if (isClone && !existsSync(join(root, 'node_modules'))) {

@@ -36,7 +36,8 @@ async function main([name, ...args]) {
     throw new SetupError([`usage: node scripts/bootstrap.mjs COMMAND [arguments…]`, ...lines].join('\n'));
   }
   const found = findRuntime(root);
-  const runtime = found ?? (await withLock(root, report, async () => findRuntime(root) ?? provisionRuntime(root, report)));
+  const runtime =
+    found ?? (await withLock(root, report, async () => findRuntime(root) ?? provisionRuntime(root, report)));
   if (!runtime.host && (name === 'start' || found === undefined)) {
     report.line(`Node ${process.versions.node} is too old, using Node ${runtime.version} from .runtime/`);
   }
@@ -54,13 +55,15 @@ function test({ node, env }, args) {
 }
 
 function runTool({ node, env }, [tool, ...args]) {
-  if (tool === undefined) throw new SetupError('run needs the name of an installed command, for example: run tsc --version');
+  if (tool === undefined)
+    throw new SetupError('run needs the name of an installed command, for example: run tsc --version');
   return runForeground(node, [binOf(tool), ...args], { env });
 }
 
 async function bench({ node, runtime, env }, args) {
   const folder = join(root, 'scripts', 'bench');
-  if (!existsSync(join(folder, 'run.ts'))) throw new SetupError('scripts/bench/run.ts does not exist in this clone: there is no benchmark to run.');
+  if (!existsSync(join(folder, 'run.ts')))
+    throw new SetupError('scripts/bench/run.ts does not exist in this clone: there is no benchmark to run.');
   if (existsSync(join(folder, 'package.json'))) {
     await ensureInstalled({ root, folder, runtime, report, what: 'packages of the benchmarks' });
   }
@@ -105,7 +108,10 @@ function checksOf() {
 /** The script behind `node_modules/.bin/NAME`: a link elsewhere, on Windows a small shell file that names it. */
 function binOf(name) {
   const file = join(root, 'node_modules', '.bin', name);
-  if (!existsSync(file)) throw new SetupError(`node_modules/.bin/${name} does not exist: no installed package brings a command of that name.`);
+  if (!existsSync(file))
+    throw new SetupError(
+      `node_modules/.bin/${name} does not exist: no installed package brings a command of that name.`,
+    );
   if (process.platform !== 'win32') return realpathSync(file);
   const target = /"\$basedir\/([^"]+)"\s+"\$@"/.exec(readFileSync(file, 'utf8'))?.[1];
   if (target === undefined) throw new SetupError(`node_modules/.bin/${name} does not name its script; run npm ci.`);

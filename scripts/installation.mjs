@@ -42,7 +42,9 @@ function installStampOf(folder, runtime) {
   const { platform, arch, libc } = currentPlatform();
   const lockfile = readIfThere(join(folder, 'package-lock.json'));
   if (lockfile === undefined) {
-    throw new SetupError(`${join(folder, 'package-lock.json')} is missing: restore it from the repository, it pins what is installed.`);
+    throw new SetupError(
+      `${join(folder, 'package-lock.json')} is missing: restore it from the repository, it pins what is installed.`,
+    );
   }
   return hashOf([lockfile, runtime.version.split('.')[0], platform, arch, libc]);
 }
@@ -50,7 +52,8 @@ function installStampOf(folder, runtime) {
 /** Packages npm will really put here: the lockfile lists the binaries of every platform. */
 function packageCountOf(folder) {
   const { platform, arch, libc } = currentPlatform();
-  const fits = (list, value) => list === undefined || list.includes(value) || list.some((item) => item[0] === '!' && item !== `!${value}`);
+  const fits = (list, value) =>
+    list === undefined || list.includes(value) || list.some((item) => item[0] === '!' && item !== `!${value}`);
   const lock = JSON.parse(readFileSync(join(folder, 'package-lock.json'), 'utf8'));
   return Object.entries(lock.packages ?? {}).filter(
     ([path, entry]) => path !== '' && fits(entry.os, platform) && fits(entry.cpu, arch) && fits(entry.libc, libc),
@@ -73,7 +76,8 @@ export async function ensureDashboard({ root, runtime, report, binOf }) {
         cwd: root,
         env: cleanEnv(process.env, runtime.node),
       });
-      if (done.code !== 0) throw new SetupError(`${done.output.trim()}\nthe dashboard does not build; the lines above say where.`);
+      if (done.code !== 0)
+        throw new SetupError(`${done.output.trim()}\nthe dashboard does not build; the lines above say where.`);
     });
     writeFileSync(stampFile, wanted);
   });

@@ -162,15 +162,23 @@ export async function runNpm(args, { cwd, env }) {
   const own = cli !== undefined && basename(cli) === 'npm-cli.js' && existsSync(cli);
   const windows = process.platform === 'win32';
   const command = own ? (windows ? process.execPath : 'node') : windows ? 'npm.cmd' : 'npm';
-  const done = await runQuiet(command, own ? [cli, ...args] : args, { cwd, env: withGlobalConfig(env), shell: !own && windows });
+  const done = await runQuiet(command, own ? [cli, ...args] : args, {
+    cwd,
+    env: withGlobalConfig(env),
+    shell: !own && windows,
+  });
   if (done.code === 0) return;
-  throw new SetupError(`${done.output.trim()}\nnpm ${args[0]} failed with exit code ${done.code}; the lines above are npm's own.`);
+  throw new SetupError(
+    `${done.output.trim()}\nnpm ${args[0]} failed with exit code ${done.code}; the lines above are npm's own.`,
+  );
 }
 
 /** npm looks for the machine-wide settings (proxy, certificates) beside the Node it runs under; they lie beside the host's. */
 function withGlobalConfig(env) {
   const file = join(dirname(dirname(process.execPath)), 'etc', 'npmrc');
-  return env.npm_config_globalconfig === undefined && existsSync(file) ? { ...env, npm_config_globalconfig: file } : env;
+  return env.npm_config_globalconfig === undefined && existsSync(file)
+    ? { ...env, npm_config_globalconfig: file }
+    : env;
 }
 
 /** Runs to the end with closed stdin and keeps the tail of both outputs. */

@@ -35,7 +35,9 @@ const ScheduleSchema = z.union([
   CronSchema,
   z.strictObject({
     cron: CronSchema.describe('Five fields: minute, hour, day of month, month, day of week.'),
-    timezone: TimeZoneSchema.optional().describe('IANA time zone of the fields, for instance Europe/Berlin. Default: the zone of this machine.'),
+    timezone: TimeZoneSchema.optional().describe(
+      'IANA time zone of the fields, for instance Europe/Berlin. Default: the zone of this machine.',
+    ),
   }),
 ]);
 
@@ -50,77 +52,204 @@ const BaseUrlSchema = z.string().superRefine((text, context) => {
 
 /** An entry of `connectors:`. Keys without a default take over the section named in their description. */
 export const ConnectionSchema = z.strictObject({
-  enabled: z.boolean().default(true).describe('false keeps the entry but starts nothing; its missing variables are then warnings.'),
+  enabled: z
+    .boolean()
+    .default(true)
+    .describe('false keeps the entry but starts nothing; its missing variables are then warnings.'),
   type: NameSchema.optional().describe('Which connector this is. Default: the name of the entry.'),
-  tenant: NameSchema.default('default').describe('Whose data it brings: every event, search and dead letter stays inside its tenant.'),
-  poll_interval_seconds: z.number().min(1).max(30 * DAY_S).default(300).describe('Seconds between two pulls. Not together with schedule.'),
+  tenant: NameSchema.default('default').describe(
+    'Whose data it brings: every event, search and dead letter stays inside its tenant.',
+  ),
+  poll_interval_seconds: z
+    .number()
+    .min(1)
+    .max(30 * DAY_S)
+    .default(300)
+    .describe('Seconds between two pulls. Not together with schedule.'),
   schedule: ScheduleSchema.optional().describe(
     'When to pull, instead of poll_interval_seconds: a cron expression, or {cron, timezone}. For instance "*/15 * * * *".',
   ),
-  batch_size: z.int().min(1).max(1000).default(50).describe('Records asked for in one request, where the external system lets one choose.'),
-  max_retries: z.int().min(0).max(20).optional().describe('Attempts of one call, the first included; 0 and 1 both mean: no retry. Default: retry.max_attempts.'),
-  backoff_base_seconds: z.number().min(0.01).max(3600).optional().describe('Seconds before the second attempt; doubles with each further one. Default: retry.base_ms.'),
-  circuit_breaker_enabled: z.boolean().default(true).describe('Whether repeated failures pause the calls of this connector.'),
-  circuit_breaker_failure_threshold: z.int().min(1).max(1000).optional()
+  batch_size: z
+    .int()
+    .min(1)
+    .max(1000)
+    .default(50)
+    .describe('Records asked for in one request, where the external system lets one choose.'),
+  max_retries: z
+    .int()
+    .min(0)
+    .max(20)
+    .optional()
+    .describe('Attempts of one call, the first included; 0 and 1 both mean: no retry. Default: retry.max_attempts.'),
+  backoff_base_seconds: z
+    .number()
+    .min(0.01)
+    .max(3600)
+    .optional()
+    .describe('Seconds before the second attempt; doubles with each further one. Default: retry.base_ms.'),
+  circuit_breaker_enabled: z
+    .boolean()
+    .default(true)
+    .describe('Whether repeated failures pause the calls of this connector.'),
+  circuit_breaker_failure_threshold: z
+    .int()
+    .min(1)
+    .max(1000)
+    .optional()
     .describe('Failures in a row that open the circuit. Default: circuit_breaker.failures_to_open.'),
-  circuit_breaker_timeout_seconds: z.number().min(1).max(DAY_S).optional()
+  circuit_breaker_timeout_seconds: z
+    .number()
+    .min(1)
+    .max(DAY_S)
+    .optional()
     .describe('Seconds an open circuit waits before a trial call. Default: circuit_breaker.cooldown_seconds.'),
-  webhook_secret: z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(2)]).optional()
-    .describe('Secret that signs the deliveries to /webhooks/<name>; two while one replaces the other. Without it every delivery is refused.')
+  webhook_secret: z
+    .union([z.string().min(1), z.array(z.string().min(1)).min(1).max(2)])
+    .optional()
+    .describe(
+      'Secret that signs the deliveries to /webhooks/<name>; two while one replaces the other. Without it every delivery is refused.',
+    )
     .meta(SECRET),
   base_url: BaseUrlSchema.optional().describe('Address of the external system, where it is not the public one.'),
-  credentials: z.union([z.string().min(1), z.record(z.string(), z.string())]).optional()
-    .describe('A token, or the named fields the connector asks for. Write references, not the secret itself: "${GITHUB_TOKEN}" or "${file:/run/secrets/github}".')
+  credentials: z
+    .union([z.string().min(1), z.record(z.string(), z.string())])
+    .optional()
+    .describe(
+      'A token, or the named fields the connector asks for. Write references, not the secret itself: "${GITHUB_TOKEN}" or "${file:/run/secrets/github}".',
+    )
     .meta(SECRET),
-  metadata: z.record(z.string(), z.unknown()).default({}).describe('The settings of this connector type: what to read. Each connector documents its own.'),
+  metadata: z
+    .record(z.string(), z.unknown())
+    .default({})
+    .describe('The settings of this connector type: what to read. Each connector documents its own.'),
 });
 
 const ServerSchema = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
-  port: z.int().min(0).max(65_535).default(8000).describe('Port to listen on; when it is taken, the next free one. 0: any free port.'),
+  port: z
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(8000)
+    .describe('Port to listen on; when it is taken, the next free one. 0: any free port.'),
 });
 
 const QueueSchema = z.strictObject({
-  max_size: z.int().min(100).max(1_000_000_000).default(10_000)
-    .describe('Events waiting for the slowest sink. Pulls pause at 80 % and resume at 60 %; webhooks are refused at 100 %.'),
-  max_bytes: z.int().min(MIB).max(1024 * GIB).default(GIB).describe('Bytes those events may occupy; the same percentages apply.'),
+  max_size: z
+    .int()
+    .min(100)
+    .max(1_000_000_000)
+    .default(10_000)
+    .describe(
+      'Events waiting for the slowest sink. Pulls pause at 80 % and resume at 60 %; webhooks are refused at 100 %.',
+    ),
+  max_bytes: z
+    .int()
+    .min(MIB)
+    .max(1024 * GIB)
+    .default(GIB)
+    .describe('Bytes those events may occupy; the same percentages apply.'),
 });
 
 const SchedulerSchema = z.strictObject({
   runs_max: z.int().min(1).max(256).default(4).describe('Pulls at the same time.'),
   runs_per_type_max: z.int().min(1).max(256).default(2).describe('Pulls at the same time of one connector type.'),
-  slice_seconds: z.number().min(1).max(3600).default(30).describe('Seconds after which a long pull makes room for others and resumes later.'),
+  slice_seconds: z
+    .number()
+    .min(1)
+    .max(3600)
+    .default(30)
+    .describe('Seconds after which a long pull makes room for others and resumes later.'),
 });
 
 const RetrySchema = z.strictObject({
-  max_attempts: z.int().min(0).max(20).default(3).describe('Attempts of one call, the first included; 0 and 1 both mean: no retry.'),
-  base_ms: z.number().min(1).max(3_600_000).default(400).describe('Milliseconds before the second attempt; doubles with each further one.'),
-  cap_ms: z.number().min(1).max(3_600_000).default(60_000).describe('Milliseconds the doubling never exceeds (jitter comes on top).'),
-  jitter_pct: z.number().min(0).max(1).default(0.2).describe('Random share by which each wait is longer or shorter, as a ratio: 0.2 is ±20 %.'),
+  max_attempts: z
+    .int()
+    .min(0)
+    .max(20)
+    .default(3)
+    .describe('Attempts of one call, the first included; 0 and 1 both mean: no retry.'),
+  base_ms: z
+    .number()
+    .min(1)
+    .max(3_600_000)
+    .default(400)
+    .describe('Milliseconds before the second attempt; doubles with each further one.'),
+  cap_ms: z
+    .number()
+    .min(1)
+    .max(3_600_000)
+    .default(60_000)
+    .describe('Milliseconds the doubling never exceeds (jitter comes on top).'),
+  jitter_pct: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.2)
+    .describe('Random share by which each wait is longer or shorter, as a ratio: 0.2 is ±20 %.'),
 });
 
 const CircuitBreakerSchema = z.strictObject({
-  failures_to_open: z.int().min(1).max(1000).default(5).describe('Failures in a row that open a circuit. Only connection errors, timeouts and 5xx count.'),
-  cooldown_seconds: z.number().min(1).max(DAY_S).default(60).describe('Seconds an open circuit waits before a trial call.'),
-  half_open_probability: z.number().min(0).max(1).default(0.2)
-    .describe('Chance (0 to 1) that a call may be the trial; never more than one at once, and a certain one after a second cooldown.'),
+  failures_to_open: z
+    .int()
+    .min(1)
+    .max(1000)
+    .default(5)
+    .describe('Failures in a row that open a circuit. Only connection errors, timeouts and 5xx count.'),
+  cooldown_seconds: z
+    .number()
+    .min(1)
+    .max(DAY_S)
+    .default(60)
+    .describe('Seconds an open circuit waits before a trial call.'),
+  half_open_probability: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.2)
+    .describe(
+      'Chance (0 to 1) that a call may be the trial; never more than one at once, and a certain one after a second cooldown.',
+    ),
 });
 
 const CallsSchema = z.strictObject({
-  timeout_ms: z.number().min(100).max(3_600_000).default(30_000).describe('Milliseconds one call to an external system may take.'),
+  timeout_ms: z
+    .number()
+    .min(100)
+    .max(3_600_000)
+    .default(30_000)
+    .describe('Milliseconds one call to an external system may take.'),
 });
 
 const HealthSchema = z.strictObject({
-  p95_ms: z.number().min(1).max(3_600_000).default(2000).describe('Milliseconds of 95th percentile latency above which a connector is degraded.'),
-  error_rate: z.number().min(0).max(1).default(0.1).describe('Share of failed calls (0 to 1) above which a connector is degraded. Above 0.5 it is down.'),
+  p95_ms: z
+    .number()
+    .min(1)
+    .max(3_600_000)
+    .default(2000)
+    .describe('Milliseconds of 95th percentile latency above which a connector is degraded.'),
+  error_rate: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.1)
+    .describe('Share of failed calls (0 to 1) above which a connector is degraded. Above 0.5 it is down.'),
   window_minutes: z.int().min(1).max(1440).default(60).describe('Minutes of calls that are judged.'),
   calls_min: z.int().min(1).max(100_000).default(10).describe('Calls in the window before the error rate is judged.'),
 });
 
 const LoggingSchema = z.strictObject({
-  level: z.enum(['debug', 'info', 'warning', 'error', 'critical']).default('info').describe('The least severity that is written.'),
+  level: z
+    .enum(['debug', 'info', 'warning', 'error', 'critical'])
+    .default('info')
+    .describe('The least severity that is written.'),
   file: z.string().min(1).optional().describe('File that gets every line as well. Default: none.'),
-  max_bytes: z.int().min(64 * KIB).max(10 * GIB).default(16 * MIB).describe('Bytes at which that file is rotated.'),
+  max_bytes: z
+    .int()
+    .min(64 * KIB)
+    .max(10 * GIB)
+    .default(16 * MIB)
+    .describe('Bytes at which that file is rotated.'),
 });
 
 const MetricsSchema = z.strictObject({
@@ -128,25 +257,46 @@ const MetricsSchema = z.strictObject({
 });
 
 const OauthSchema = z.strictObject({
-  refresh_safety_window_seconds: z.int().min(0).max(DAY_S).default(300).describe('Seconds before its expiry at which a token is refreshed.'),
-  required: z.boolean().default(false).describe('Whether connectors that could also use a fixed token must use OAuth 2.'),
+  refresh_safety_window_seconds: z
+    .int()
+    .min(0)
+    .max(DAY_S)
+    .default(300)
+    .describe('Seconds before its expiry at which a token is refreshed.'),
+  required: z
+    .boolean()
+    .default(false)
+    .describe('Whether connectors that could also use a fixed token must use OAuth 2.'),
 });
 
 /** All of `weir.yaml`. Metadata is checked apart, by the schema of each connector type. */
 export const WeirSchema = z.strictObject({
-  connectors: z.record(ConnectionNameSchema, ConnectionSchema).default({}).describe('What to connect to, by a name of your choice.'),
+  connectors: z
+    .record(ConnectionNameSchema, ConnectionSchema)
+    .default({})
+    .describe('What to connect to, by a name of your choice.'),
   server: ServerSchema.prefault({}).describe('The HTTP server: dashboard, API and webhooks.'),
-  data: z.string().min(1).default('.weir').describe('Directory of everything Weir stores. Relative to the directory of weir.yaml.'),
+  data: z
+    .string()
+    .min(1)
+    .default('.weir')
+    .describe('Directory of everything Weir stores. Relative to the directory of weir.yaml.'),
   queue: QueueSchema.prefault({}).describe('The event log between connectors and sinks.'),
   scheduler: SchedulerSchema.prefault({}).describe('How much is pulled at once.'),
   retry: RetrySchema.prefault({}).describe('How failed calls are tried again; connectors may say otherwise.'),
-  circuit_breaker: CircuitBreakerSchema.prefault({}).describe('How a failing system is left alone; connectors may say otherwise.'),
+  circuit_breaker: CircuitBreakerSchema.prefault({}).describe(
+    'How a failing system is left alone; connectors may say otherwise.',
+  ),
   calls: CallsSchema.prefault({}).describe('Calls to external systems.'),
   health: HealthSchema.prefault({}).describe('When a connector counts as degraded.'),
   logging: LoggingSchema.prefault({}).describe("Weir's own log: JSON lines."),
   metrics: MetricsSchema.prefault({}).describe('Metrics for Prometheus.'),
   oauth: OauthSchema.prefault({}).describe('Tokens of connectors that use OAuth 2.'),
-  allowed_paths: z.array(z.string().min(1)).min(1).max(100).optional()
+  allowed_paths: z
+    .array(z.string().min(1))
+    .min(1)
+    .max(100)
+    .optional()
     .describe('Directories that connectors of this machine (git, logs) may read. Default: the directory of weir.yaml.'),
 });
 

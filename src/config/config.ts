@@ -56,8 +56,17 @@ export interface WeirConfig {
   readonly retry: RetryConfig;
   readonly circuitBreaker: CircuitBreakerConfig;
   readonly calls: { readonly timeoutMs: number };
-  readonly health: { readonly p95MsMax: number; readonly errorRatioMax: number; readonly windowMs: number; readonly callsMin: number };
-  readonly logging: { readonly level: WeirSettings['logging']['level']; readonly file?: string; readonly fileBytesMax: number };
+  readonly health: {
+    readonly p95MsMax: number;
+    readonly errorRatioMax: number;
+    readonly windowMs: number;
+    readonly callsMin: number;
+  };
+  readonly logging: {
+    readonly level: WeirSettings['logging']['level'];
+    readonly file?: string;
+    readonly fileBytesMax: number;
+  };
   readonly metrics: { readonly enabled: boolean };
   readonly oauth: { readonly refreshSafetyWindowMs: number; readonly required: boolean };
   /** Absolute directories that local connectors may read below. */
@@ -97,7 +106,11 @@ export function toConfig(settings: WeirSettings, context: ConfigContext): WeirCo
     dataDirectory: context.toAbsolute(['data'], settings.data),
     server: settings.server,
     queue: { eventsMax: settings.queue.max_size, bytesMax: settings.queue.max_bytes },
-    scheduler: { runsMax: settings.scheduler.runs_max, runsPerTypeMax: settings.scheduler.runs_per_type_max, sliceMs: settings.scheduler.slice_seconds * S },
+    scheduler: {
+      runsMax: settings.scheduler.runs_max,
+      runsPerTypeMax: settings.scheduler.runs_per_type_max,
+      sliceMs: settings.scheduler.slice_seconds * S,
+    },
     retry,
     circuitBreaker,
     calls,
@@ -113,11 +126,18 @@ export function toConfig(settings: WeirSettings, context: ConfigContext): WeirCo
       fileBytesMax: logging.max_bytes,
     },
     metrics: settings.metrics,
-    oauth: { refreshSafetyWindowMs: settings.oauth.refresh_safety_window_seconds * S, required: settings.oauth.required },
-    allowedPaths: settings.allowed_paths?.map((text, i) => context.toAbsolute(['allowed_paths', i], text)) ?? [context.directory],
+    oauth: {
+      refreshSafetyWindowMs: settings.oauth.refresh_safety_window_seconds * S,
+      required: settings.oauth.required,
+    },
+    allowedPaths: settings.allowed_paths?.map((text, i) => context.toAbsolute(['allowed_paths', i], text)) ?? [
+      context.directory,
+    ],
     connections: Object.entries(settings.connectors)
       .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, connection]) => toConnection(name, connection, { retry, circuitBreaker, timeoutMs: calls.timeoutMs }, context)),
+      .map(([name, connection]) =>
+        toConnection(name, connection, { retry, circuitBreaker, timeoutMs: calls.timeoutMs }, context),
+      ),
   };
 }
 
@@ -127,7 +147,12 @@ interface Inherited {
   readonly timeoutMs: number;
 }
 
-function toConnection(name: string, settings: ConnectionSettings, inherited: Inherited, context: ConfigContext): ConnectionConfig {
+function toConnection(
+  name: string,
+  settings: ConnectionSettings,
+  inherited: Inherited,
+  context: ConfigContext,
+): ConnectionConfig {
   const { retry, circuitBreaker } = inherited;
   const { credentials, webhook_secret: secret } = settings;
   return {
@@ -146,7 +171,10 @@ function toConnection(name: string, settings: ConnectionSettings, inherited: Inh
     circuitBreaker: {
       enabled: settings.circuit_breaker_enabled,
       failuresToOpen: settings.circuit_breaker_failure_threshold ?? circuitBreaker.failuresToOpen,
-      cooldownMs: settings.circuit_breaker_timeout_seconds === undefined ? circuitBreaker.cooldownMs : settings.circuit_breaker_timeout_seconds * S,
+      cooldownMs:
+        settings.circuit_breaker_timeout_seconds === undefined
+          ? circuitBreaker.cooldownMs
+          : settings.circuit_breaker_timeout_seconds * S,
       halfOpenProbability: circuitBreaker.halfOpenProbability,
     },
     timeoutMs: inherited.timeoutMs,
@@ -161,5 +189,9 @@ function toSchedule(settings: ConnectionSettings): ScheduleConfig {
   const { schedule } = settings;
   if (schedule === undefined) return { kind: 'interval', pollIntervalMs: settings.poll_interval_seconds * S };
   if (typeof schedule === 'string') return { kind: 'cron', cron: schedule };
-  return { kind: 'cron', cron: schedule.cron, ...(schedule.timezone === undefined ? {} : { timeZone: schedule.timezone }) };
+  return {
+    kind: 'cron',
+    cron: schedule.cron,
+    ...(schedule.timezone === undefined ? {} : { timeZone: schedule.timezone }),
+  };
 }

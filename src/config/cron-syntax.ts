@@ -27,7 +27,9 @@ export function cronProblem(expression: string): string | undefined {
     return `must have 5 fields (minute hour day month weekday), it has ${expression.trim() === '' ? 0 : parts.length}`;
   }
   const wrong = FIELDS.find((field, i) => !(parts[i] ?? '').split(',').every((item) => isCronItem(item, field)));
-  return wrong === undefined ? undefined : `the ${wrong.name} field must use ${wrong.min} to ${wrong.max}, *, ranges (a-b), lists (a,b) or steps (*/n)`;
+  return wrong === undefined
+    ? undefined
+    : `the ${wrong.name} field must use ${wrong.min} to ${wrong.max}, *, ranges (a-b), lists (a,b) or steps (*/n)`;
 }
 
 function isCronItem(item: string, field: CronField): boolean {

@@ -42,9 +42,22 @@ export const ENVIRONMENT: readonly EnvironmentRow[] = [
   { variable: 'GITHUB_TOKEN', key: ['credentials'], connectionType: 'github', form: 'text', secret: true },
   { variable: 'GITHUB_WEBHOOK_SECRET', key: ['webhook_secret'], connectionType: 'github', form: 'text', secret: true },
   { variable: 'WEIR_CONFIG', form: 'text', reads: 'Path of weir.yaml; the flag --config goes first.' },
-  { variable: 'USER_ROLE', form: 'text', reads: 'Role of whoever types a command on this machine: Admin, Deployer or Operator.' },
-  { variable: 'REDIS_PASSWORD', form: 'text', secret: true, reads: 'No setting of its own; may be named in a reference: "${REDIS_PASSWORD}".' },
-  { variable: 'OAUTH_TOKEN_PATH', form: 'text', reads: 'Accepted without effect: tokens are kept sealed in the data directory.' },
+  {
+    variable: 'USER_ROLE',
+    form: 'text',
+    reads: 'Role of whoever types a command on this machine: Admin, Deployer or Operator.',
+  },
+  {
+    variable: 'REDIS_PASSWORD',
+    form: 'text',
+    secret: true,
+    reads: 'No setting of its own; may be named in a reference: "${REDIS_PASSWORD}".',
+  },
+  {
+    variable: 'OAUTH_TOKEN_PATH',
+    form: 'text',
+    reads: 'Accepted without effect: tokens are kept sealed in the data directory.',
+  },
 ];
 
 /** Flags of the command line that are settings; the parser of flags has already typed them. */
@@ -62,7 +75,8 @@ export type Variables = Readonly<Record<string, string | undefined>>;
 export interface OuterSetting {
   readonly path: readonly string[];
   readonly value: JsonValue;
-  readonly origin: { readonly kind: 'environment'; readonly variable: string } | { readonly kind: 'flag'; readonly flag: string };
+  readonly origin:
+    { readonly kind: 'environment'; readonly variable: string } | { readonly kind: 'flag'; readonly flag: string };
 }
 
 export interface OuterSettings {
@@ -87,11 +101,23 @@ export function environmentSettings(env: Variables): OuterSettings {
     if (text === undefined || row.connectionType !== undefined) continue;
     const origin = `environment ${row.variable}`;
     if (row.key === undefined) {
-      if (row.variable === 'OAUTH_TOKEN_PATH') warnings.push({ origin, path: '', problem: 'has no effect', hint: 'tokens are kept sealed in the data directory: unset it' });
+      if (row.variable === 'OAUTH_TOKEN_PATH')
+        warnings.push({
+          origin,
+          path: '',
+          problem: 'has no effect',
+          hint: 'tokens are kept sealed in the data directory: unset it',
+        });
       continue;
     }
     const value = readForm(text, row.form);
-    if (value === undefined) problems.push({ origin, path: pathText(row.key), problem: `must be ${FORM_WORDS[row.form]}`, hint: 'correct or unset the variable' });
+    if (value === undefined)
+      problems.push({
+        origin,
+        path: pathText(row.key),
+        problem: `must be ${FORM_WORDS[row.form]}`,
+        hint: 'correct or unset the variable',
+      });
     else settings.push({ path: row.key, value, origin: { kind: 'environment', variable: row.variable } });
   }
   return { settings, problems, warnings };
@@ -104,14 +130,29 @@ export function flagSettings(flags: ConfigFlags): readonly OuterSetting[] {
   });
 }
 
-const FORM_WORDS: Readonly<Record<EnvironmentRow['form'], string>> = { number: 'a number', boolean: 'true or false', text: 'text' };
+const FORM_WORDS: Readonly<Record<EnvironmentRow['form'], string>> = {
+  number: 'a number',
+  boolean: 'true or false',
+  text: 'text',
+};
 
 // More words than YAML allows: variables have no types, and all of these are usual in deployment files.
-const BOOLEANS: Readonly<Record<string, boolean>> = { true: true, '1': true, yes: true, on: true, false: false, '0': false, no: false, off: false };
+const BOOLEANS: Readonly<Record<string, boolean>> = {
+  true: true,
+  '1': true,
+  yes: true,
+  on: true,
+  false: false,
+  '0': false,
+  no: false,
+  off: false,
+};
 
 function readForm(text: string, form: EnvironmentRow['form']): JsonValue | undefined {
   if (form === 'text') return text;
   const word = text.trim().toLowerCase();
   if (form === 'boolean') return Object.hasOwn(BOOLEANS, word) ? BOOLEANS[word] : undefined;
-  return /^[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?$/.test(word) && Number.isFinite(Number(word)) ? Number(word) : undefined;
+  return /^[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?$/.test(word) && Number.isFinite(Number(word))
+    ? Number(word)
+    : undefined;
 }

@@ -23,7 +23,13 @@ export interface PathProblem {
 }
 
 const WORDS: Readonly<Record<string, string>> = {
-  string: 'text', number: 'a number', int: 'a whole number', boolean: 'true or false', object: 'a mapping (name: value)', record: 'a mapping (name: value)', array: 'a list',
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'a mapping (name: value)',
+  record: 'a mapping (name: value)',
+  array: 'a list',
 };
 const YES_WORDS = /^(?:y|yes|on|ja|oui)$/i;
 const NO_WORDS = /^(?:n|no|off|nein|non)$/i;
@@ -31,7 +37,15 @@ const NO_WORDS = /^(?:n|no|off|nein|non)$/i;
 export function toProblems(issue: Issue, context: IssueContext): readonly PathProblem[] {
   const path = [...context.base, ...issue.path];
   const at = (problem: string, hint: string | undefined, where: 'key' | 'value' = 'value'): readonly PathProblem[] => [
-    { path, problem: { ...problemPlace(context.layers, path, where), path: pathText(path), problem, hint: hint ?? describe(issue.path, context) } },
+    {
+      path,
+      problem: {
+        ...problemPlace(context.layers, path, where),
+        path: pathText(path),
+        problem,
+        hint: hint ?? describe(issue.path, context),
+      },
+    },
   ];
   switch (issue.code) {
     case 'unrecognized_keys':
@@ -39,7 +53,10 @@ export function toProblems(issue: Issue, context: IssueContext): readonly PathPr
     case 'invalid_type':
       return at(...typeWords(issue.expected, path, context));
     case 'invalid_value':
-      return at(`must be one of ${issue.values.map(String).join(', ')}`, nearestHint(path, issue.values.map(String), context));
+      return at(
+        `must be one of ${issue.values.map(String).join(', ')}`,
+        nearestHint(path, issue.values.map(String), context),
+      );
     case 'too_small':
     case 'too_big':
       return at(boundWords(issue), undefined);
@@ -57,8 +74,16 @@ function unknownKey(key: string, parent: Path, context: IssueContext): PathProbl
   const known = keysAt(context.schema, parent);
   const nearest = nearestOf(key, known);
   const elsewhere = context.elsewhere.get(key);
-  const hint = nearest !== undefined ? `did you mean ${nearest}?` : elsewhere !== undefined ? `it belongs under ${elsewhere}` : `known here: ${[...new Set(known)].sort().join(', ')}`;
-  return { path, problem: { ...problemPlace(context.layers, path, 'key'), path: pathText(path), problem: 'unknown key', hint } };
+  const hint =
+    nearest !== undefined
+      ? `did you mean ${nearest}?`
+      : elsewhere !== undefined
+        ? `it belongs under ${elsewhere}`
+        : `known here: ${[...new Set(known)].sort().join(', ')}`;
+  return {
+    path,
+    problem: { ...problemPlace(context.layers, path, 'key'), path: pathText(path), problem: 'unknown key', hint },
+  };
 }
 
 function typeWords(expected: string, path: Path, context: IssueContext): [problem: string, hint: string | undefined] {
@@ -75,31 +100,70 @@ function typeWords(expected: string, path: Path, context: IssueContext): [proble
     if (/^(?:true|false)$/i.test(value)) return [problem, 'remove the quotes'];
   }
   if (expected === 'string' && (typeof value === 'number' || typeof value === 'boolean')) {
-    return [problem, reference === undefined ? 'put it in quotes' : `put quotes around the reference: "\${${reference}}"`];
+    return [
+      problem,
+      reference === undefined ? 'put it in quotes' : `put quotes around the reference: "\${${reference}}"`,
+    ];
   }
   if ((expected === 'number' || expected === 'int') && quoted && typeof value === 'string') {
-    return [problem, reference === undefined ? 'remove the quotes' : `write the reference without quotes: \${${reference}}`];
+    return [
+      problem,
+      reference === undefined ? 'remove the quotes' : `write the reference without quotes: \${${reference}}`,
+    ];
   }
   return [problem, undefined];
 }
 
 function unionProblems(issue: Issue & { code: 'invalid_union' }, context: IssueContext): readonly PathProblem[] {
   // A branch of the right kind, wrong inside, says more than "none of these": take the first that got past the type.
-  const inside = issue.errors.find((branch) => branch.length > 0 && branch.every((each) => each.code !== 'invalid_type' || each.path.length > 0));
-  if (inside !== undefined) return inside.flatMap((each) => toProblems({ ...each, path: [...issue.path, ...each.path] }, context));
+  const inside = issue.errors.find(
+    (branch) => branch.length > 0 && branch.every((each) => each.code !== 'invalid_type' || each.path.length > 0),
+  );
+  if (inside !== undefined)
+    return inside.flatMap((each) => toProblems({ ...each, path: [...issue.path, ...each.path] }, context));
   const path = [...context.base, ...issue.path];
-  const expected = [...new Set(issue.errors.flatMap((branch) => branch.map((each) => (each.code === 'invalid_type' ? each.expected : ''))))].filter((each) => each !== '');
-  if (expected.length === 0) return [{ path, problem: { ...problemPlace(context.layers, path, 'value'), path: pathText(path), problem: issue.message, hint: describe(issue.path, context) } }];
+  const expected = [
+    ...new Set(
+      issue.errors.flatMap((branch) => branch.map((each) => (each.code === 'invalid_type' ? each.expected : ''))),
+    ),
+  ].filter((each) => each !== '');
+  if (expected.length === 0)
+    return [
+      {
+        path,
+        problem: {
+          ...problemPlace(context.layers, path, 'value'),
+          path: pathText(path),
+          problem: issue.message,
+          hint: describe(issue.path, context),
+        },
+      },
+    ];
   const [first = ''] = expected;
   const [problem, hint] = typeWords(first, path, context);
   const words = expected.map((each) => WORDS[each] ?? each).join(' or ');
   const shown = problem.replace(WORDS[first] ?? first, words);
-  return [{ path, problem: { ...problemPlace(context.layers, path, 'value'), path: pathText(path), problem: shown, hint: hint ?? describe(issue.path, context) } }];
+  return [
+    {
+      path,
+      problem: {
+        ...problemPlace(context.layers, path, 'value'),
+        path: pathText(path),
+        problem: shown,
+        hint: hint ?? describe(issue.path, context),
+      },
+    },
+  ];
 }
 
 function boundWords(issue: Issue & { code: 'too_small' | 'too_big' }): string {
   const [limit, word] = issue.code === 'too_small' ? [issue.minimum, 'least'] : [issue.maximum, 'most'];
-  const unit = issue.origin === 'string' ? ' characters long' : issue.origin === 'array' || issue.origin === 'set' ? ' items long' : '';
+  const unit =
+    issue.origin === 'string'
+      ? ' characters long'
+      : issue.origin === 'array' || issue.origin === 'set'
+        ? ' items long'
+        : '';
   if (issue.origin === 'string' && issue.code === 'too_small' && limit === 1) return 'must not be empty';
   return `must be at ${word} ${String(limit)}${unit}`;
 }

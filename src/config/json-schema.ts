@@ -39,6 +39,15 @@ export function toJsonSchema(schema: ZodType): JsonSchema {
   return z.toJSONSchema(schema, { target: 'draft-07', io: 'input', unrepresentable: 'any' }) as JsonSchema;
 }
 
+// Only built when there is something to explain: parsing a valid file pays nothing for it.
+let base: JsonSchema | undefined;
+
+/** All of `weir.yaml` without the connectors' metadata, for look-ups. */
+export function baseSchema(): JsonSchema {
+  base ??= toJsonSchema(WeirSchema);
+  return base;
+}
+
 /** An object schema that lets unknown keys pass is closed, so that a misspelt key of a connector is an error too. */
 export function closed(schema: ZodType): ZodType {
   return schema instanceof z.ZodObject && schema.def.catchall === undefined ? schema.strict() : schema;
@@ -49,10 +58,11 @@ export function closed(schema: ZodType): ZodType {
  * is its `type` or, without one, its name, so an editor completes both spellings.
  */
 export function weirJsonSchema(metadataSchemas: MetadataSchemas = new Map()): JsonSchema {
-  const base = toJsonSchema(WeirSchema);
-  const connectors = base.properties?.['connectors'];
+  const whole = toJsonSchema(WeirSchema);
+  const connectors = whole.properties?.['connectors'];
   const connection = connectors?.additionalProperties;
-  if (connectors === undefined || connection === undefined || typeof connection === 'boolean') throw new TypeError('connectors must be a record of objects');
+  if (connectors === undefined || connection === undefined || typeof connection === 'boolean')
+    throw new TypeError('connectors must be a record of objects');
 
   const types = [...metadataSchemas.keys()].sort();
   const definitions: Record<string, JsonSchema> = {};
@@ -72,11 +82,15 @@ export function weirJsonSchema(metadataSchemas: MetadataSchemas = new Map()): Js
   definitions['connection'] = { ...connection, allOf: [exclusive, ...cases] };
   return {
     title: 'weir.yaml',
-    ...base,
+    ...whole,
     definitions,
     properties: {
-      ...base.properties,
-      connectors: { ...connectors, ...(types.length === 0 ? {} : { properties: named }), additionalProperties: ref('connection') },
+      ...whole.properties,
+      connectors: {
+        ...connectors,
+        ...(types.length === 0 ? {} : { properties: named }),
+        additionalProperties: ref('connection'),
+      },
     },
   };
 }
@@ -95,7 +109,10 @@ export function schemasAt(root: JsonSchema, path: readonly PropertyKey[]): reado
   let level = spread(root);
   for (const part of path) {
     level = level.flatMap((schema) => {
-      const below = typeof part === 'number' ? schema.items : (ownProperty(schema.properties, String(part)) ?? schema.additionalProperties);
+      const below =
+        typeof part === 'number'
+          ? schema.items
+          : (ownProperty(schema.properties, String(part)) ?? schema.additionalProperties);
       return below === undefined || typeof below === 'boolean' ? [] : spread(below);
     });
   }

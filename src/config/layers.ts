@@ -53,7 +53,8 @@ function withoutReplacedSchedules(lower: Tree, upper: Tree): Tree {
   if (!isTree(connectors) || !isTree(above)) return lower;
   const kept = Object.entries(connectors).map(([name, connection]) => {
     const over = Object.hasOwn(above, name) ? above[name] : undefined;
-    if (!isTree(connection) || !isTree(over) || !('schedule' in over || 'poll_interval_seconds' in over)) return [name, connection] as const;
+    if (!isTree(connection) || !isTree(over) || !('schedule' in over || 'poll_interval_seconds' in over))
+      return [name, connection] as const;
     const { schedule: _schedule, poll_interval_seconds: _interval, ...rest } = connection;
     return [name, rest] as const;
   });
@@ -61,7 +62,10 @@ function withoutReplacedSchedules(lower: Tree, upper: Tree): Tree {
 }
 
 /** The origin of the value at `path`, or of the nearest mapping around it. */
-export function originAt(layers: Layers, path: readonly PropertyKey[]): { readonly origin: Origin; readonly exact: boolean } {
+export function originAt(
+  layers: Layers,
+  path: readonly PropertyKey[],
+): { readonly origin: Origin; readonly exact: boolean } {
   for (let length = path.length; length >= 0; length -= 1) {
     const origin = layers.origins.get(placeKey(path.slice(0, length)));
     if (origin !== undefined) return { origin, exact: length === path.length };
@@ -77,7 +81,11 @@ export function valueAt(value: JsonValue | undefined, path: readonly PropertyKey
 }
 
 /** Where a problem at `path` is shown: the value itself; for an unknown key the key; for a missing one the mapping around it. */
-export function problemPlace(layers: Layers, path: readonly PropertyKey[], at: 'key' | 'value'): Partial<Place> & { readonly origin?: string } {
+export function problemPlace(
+  layers: Layers,
+  path: readonly PropertyKey[],
+  at: 'key' | 'value',
+): Partial<Place> & { readonly origin?: string } {
   const { origin, exact } = originAt(layers, path);
   switch (origin.kind) {
     case 'file':

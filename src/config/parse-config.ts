@@ -5,10 +5,27 @@ import { Fault } from '#core/fault.ts';
 import type { JsonObject } from '#core/json.ts';
 import { toConfig, type WeirConfig } from './config.ts';
 import { ConnectionSchema, WeirSchema, type WeirSettings } from './config-schema.ts';
-import { ENVIRONMENT, environmentSettings, flagSettings, valueOf, type ConfigFlags, type Variables } from './environment.ts';
+import {
+  ENVIRONMENT,
+  environmentSettings,
+  flagSettings,
+  valueOf,
+  type ConfigFlags,
+  type Variables,
+} from './environment.ts';
 import { toProblems, type PathProblem } from './issue-words.ts';
-import { closed, toJsonSchema, type JsonSchema, type MetadataSchemas } from './json-schema.ts';
-import { EMPTY_LAYERS, isTree, originAt, problemPlace, valueAt, withFile, withSetting, type Layers, type Tree } from './layers.ts';
+import { baseSchema, closed, toJsonSchema, type MetadataSchemas } from './json-schema.ts';
+import {
+  EMPTY_LAYERS,
+  isTree,
+  originAt,
+  problemPlace,
+  valueAt,
+  withFile,
+  withSetting,
+  type Layers,
+  type Tree,
+} from './layers.ts';
 import { formatProblems, nearestOf, pathText, type ConfigProblem } from './problem.ts';
 import { parseYamlTree, type MissingReference } from './yaml-tree.ts';
 
@@ -57,12 +74,19 @@ export function parseConfig(input: ParseConfigInput): ParsedConfig {
   for (const setting of [...outer.settings, ...flagSettings(input.flags ?? {})]) layers = withSetting(layers, setting);
   layers = withConnectionVariables(layers, input.env);
 
-  const missing = splitMissing(trees.flatMap((tree) => tree.missing), layers);
+  const missing = splitMissing(
+    trees.flatMap((tree) => tree.missing),
+    layers,
+  );
   layers = { ...layers, value: withoutBrokenKeys(layers.value, missing.disabled) };
   const base = WeirSchema.safeParse(layers.value);
   const metadata = checkMetadata(layers, input.metadataSchemas);
   const found: PathProblem[] = [
-    ...(base.success ? [] : base.error.issues.flatMap((issue) => toProblems(issue, { layers, base: [], schema: baseSchema(), elsewhere: connectionKeys() }))),
+    ...(base.success
+      ? []
+      : base.error.issues.flatMap((issue) =>
+          toProblems(issue, { layers, base: [], schema: baseSchema(), elsewhere: connectionKeys() }),
+        )),
     ...scheduleProblems(layers),
     ...metadata.problems,
   ];
@@ -81,7 +105,11 @@ export function parseConfig(input: ParseConfigInput): ParsedConfig {
   const directory = dirname(resolve(input.cwd, input.file));
   const startOf = (path: readonly PropertyKey[]): string => {
     const { origin } = originAt(layers, path);
-    return origin.kind === 'file' ? dirname(resolve(input.cwd, origin.value.file)) : origin.kind === 'default' ? directory : input.cwd;
+    return origin.kind === 'file'
+      ? dirname(resolve(input.cwd, origin.value.file))
+      : origin.kind === 'default'
+        ? directory
+        : input.cwd;
   };
   const config = toConfig(settings, {
     directory,
@@ -93,17 +121,27 @@ export function parseConfig(input: ParseConfigInput): ParsedConfig {
 }
 
 function invalid(file: string, problems: readonly ConfigProblem[]): Fault {
-  const sorted = [...problems].sort((a, b) => compare(a.file ?? '', b.file ?? '') || (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
+  const sorted = [...problems].sort(
+    (a, b) => compare(a.file ?? '', b.file ?? '') || (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0),
+  );
   const listed = sorted.slice(0, PROBLEMS_MAX);
   const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
   const more = sorted.length > listed.length ? `\n… and ${sorted.length - listed.length} more` : '';
-  return new Fault('config_invalid', `${count} in the configuration (${file})\n${formatProblems(listed)}${more}`, { details: { place: file }, problems: listed });
+  return new Fault('config_invalid', `${count} in the configuration (${file})\n${formatProblems(listed)}${more}`, {
+    details: { place: file },
+    problems: listed,
+  });
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 function missingProblem({ path, variable, place }: MissingReference): ConfigProblem {
-  return { ...place, path: pathText(path), problem: `the variable ${variable} is not set or empty`, hint: `set it, or give a default: \${${variable}:-…}` };
+  return {
+    ...place,
+    path: pathText(path),
+    problem: `the variable ${variable} is not set or empty`,
+    hint: `set it, or give a default: \${${variable}:-…}`,
+  };
 }
 
 /** Variables of types (GITHUB_TOKEN): only where the connection says nothing and talks to the public address. */
@@ -113,7 +151,8 @@ function withConnectionVariables(layers: Layers, env: Variables): Layers {
   for (const [name, connection] of isTree(connectors) ? Object.entries(connectors) : []) {
     if (!isTree(connection)) continue;
     for (const { variable, key, connectionType } of ENVIRONMENT) {
-      if (connectionType === undefined || key === undefined || connectionType !== (connection['type'] ?? name)) continue;
+      if (connectionType === undefined || key === undefined || connectionType !== (connection['type'] ?? name))
+        continue;
       const value = valueOf(env, variable);
       const path = ['connectors', name, ...key];
       // A place without a value is a reference whose variable is missing: that is reported, not papered over.
@@ -134,9 +173,15 @@ interface Missing {
 function splitMissing(all: readonly MissingReference[], layers: Layers): Missing {
   const live = all.filter(({ path, place }) => {
     const { origin } = originAt(layers, path);
-    return origin.kind === 'file' && origin.value.file === place.file && origin.value.line === place.line && origin.value.column === place.column;
+    return (
+      origin.kind === 'file' &&
+      origin.value.file === place.file &&
+      origin.value.line === place.line &&
+      origin.value.column === place.column
+    );
   });
-  const disabled = ({ path }: MissingReference): boolean => path[0] === 'connectors' && valueAt(layers.value, [...path.slice(0, 2), 'enabled']) === false;
+  const disabled = ({ path }: MissingReference): boolean =>
+    path[0] === 'connectors' && valueAt(layers.value, [...path.slice(0, 2), 'enabled']) === false;
   return { errors: live.filter((each) => !disabled(each)), disabled: live.filter(disabled) };
 }
 
@@ -158,12 +203,25 @@ function scheduleProblems(layers: Layers): readonly PathProblem[] {
   return Object.entries(isTree(connectors) ? connectors : {}).flatMap(([name, connection]): PathProblem[] => {
     if (!isTree(connection) || !('schedule' in connection) || !('poll_interval_seconds' in connection)) return [];
     const path = ['connectors', name, 'schedule'];
-    return [{ path, problem: { ...problemPlace(layers, path, 'key'), path: pathText(path), problem: 'schedule and poll_interval_seconds exclude each other', hint: 'keep one of them' } }];
+    return [
+      {
+        path,
+        problem: {
+          ...problemPlace(layers, path, 'key'),
+          path: pathText(path),
+          problem: 'schedule and poll_interval_seconds exclude each other',
+          hint: 'keep one of them',
+        },
+      },
+    ];
   });
 }
 
 /** Each connection's `metadata` against its connector's own schema. */
-function checkMetadata(layers: Layers, schemas: MetadataSchemas | undefined): { readonly problems: readonly PathProblem[]; readonly values: ReadonlyMap<string, JsonObject> } {
+function checkMetadata(
+  layers: Layers,
+  schemas: MetadataSchemas | undefined,
+): { readonly problems: readonly PathProblem[]; readonly values: ReadonlyMap<string, JsonObject> } {
   const problems: PathProblem[] = [];
   const values = new Map<string, JsonObject>();
   const connectors = layers.value['connectors'];
@@ -187,7 +245,12 @@ function checkMetadata(layers: Layers, schemas: MetadataSchemas | undefined): { 
   return { problems, values };
 }
 
-function metadataProblems(issues: Parameters<typeof toProblems>[0][], schema: ZodType, base: readonly string[], layers: Layers): readonly PathProblem[] {
+function metadataProblems(
+  issues: Parameters<typeof toProblems>[0][],
+  schema: ZodType,
+  base: readonly string[],
+  layers: Layers,
+): readonly PathProblem[] {
   const described = toJsonSchema(schema);
   const elsewhere = new Map([...connectionKeys().keys()].map((key) => [key, base.slice(0, -1).join('.')]));
   return issues.flatMap((issue) => toProblems(issue, { layers, base, schema: described, elsewhere }));
@@ -200,17 +263,12 @@ function unknownType(layers: Layers, name: string, type: string, known: readonly
   const nearest = origin.kind === 'file' && origin.references.length > 0 ? undefined : nearestOf(type, known);
   const problem = written ? 'unknown connector type' : 'the name is no connector type and type is not given';
   const hint = `${nearest === undefined ? '' : `did you mean ${nearest}? `}known types: ${[...known].sort().join(', ')}`;
-  return { path, problem: { ...problemPlace(layers, path, written ? 'value' : 'key'), path: pathText(path), problem, hint } };
-}
-
-// Only built when there is something to explain: a valid file pays nothing for it.
-let described: JsonSchema | undefined;
-function baseSchema(): JsonSchema {
-  described ??= toJsonSchema(WeirSchema);
-  return described;
+  return {
+    path,
+    problem: { ...problemPlace(layers, path, written ? 'value' : 'key'), path: pathText(path), problem, hint },
+  };
 }
 
 function connectionKeys(): ReadonlyMap<string, string> {
   return new Map(Object.keys(ConnectionSchema.shape).map((key) => [key, 'connectors.<name>']));
 }
-

@@ -14,7 +14,12 @@ const TEXT_CHARS_MAX = 500; // per column: a hostile key must not fill the termi
 /** One line per problem: `file:line:column  path  problem  hint`. Safe to print: control characters are neutralised. */
 export function formatProblems(problems: readonly ConfigProblem[]): string {
   return problems
-    .map((each) => [placeOf(each), each.path, each.problem, each.hint].filter((part) => part !== '').map((part) => toPlainLine(part, TEXT_CHARS_MAX)).join('  '))
+    .map((each) =>
+      [placeOf(each), each.path, each.problem, each.hint]
+        .filter((part) => part !== '')
+        .map((part) => toPlainLine(part, TEXT_CHARS_MAX))
+        .join('  '),
+    )
     .join('\n');
 }
 
@@ -33,14 +38,16 @@ export function pathText(path: readonly PropertyKey[]): string {
   }, '');
 }
 
-/** The candidate that was probably meant: at most a third of its letters differ. */
+/** The candidate that was probably meant: at most a third of its letters differ, or it goes on where three letters stop. */
 export function nearestOf(written: string, candidates: Iterable<string>): string | undefined {
   let nearest: string | undefined;
   let best = Number.POSITIVE_INFINITY;
   const text = written.slice(0, 100).toLowerCase();
   for (const candidate of candidates) {
     const distance = editDistance(text.replaceAll('-', '_'), candidate.replaceAll('-', '_'));
-    if (distance < best && distance <= Math.max(1, Math.floor(candidate.length / 3))) {
+    const near =
+      distance <= Math.max(1, Math.floor(candidate.length / 3)) || (text.length >= 3 && candidate.startsWith(text));
+    if (near && distance < best) {
       nearest = candidate;
       best = distance;
     }
@@ -57,7 +64,8 @@ export function editDistance(a: string, b: string): number {
     for (let j = 1; j <= b.length; j += 1) {
       const same = a[i - 1] === b[j - 1] ? 0 : 1;
       let least = Math.min((previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1, (previous[j - 1] ?? 0) + same);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) least = Math.min(least, (twoBack[j - 2] ?? 0) + 1);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        least = Math.min(least, (twoBack[j - 2] ?? 0) + 1);
       current.push(least);
     }
     twoBack = previous;

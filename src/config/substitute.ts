@@ -43,7 +43,10 @@ export function substitute(written: string, sources: ReferenceSources): Substitu
   const text = written.replace(TOKEN, (token, inner: string | undefined) => {
     if (token === '$$') return '$';
     if (inner === undefined) {
-      problems.push({ problem: 'a reference is not closed', hint: 'write ${NAME}, or $${ for the characters themselves' });
+      problems.push({
+        problem: 'a reference is not closed',
+        hint: 'write ${NAME}, or $${ for the characters themselves',
+      });
       return '';
     }
     const variable = VARIABLE.exec(inner);
@@ -79,11 +82,17 @@ function fileText(path: string, sources: ReferenceSources, problems: ReferencePr
   } catch (error) {
     // Only the code: some systems put more than the path into the message.
     const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : '';
-    problems.push({ problem: `the file ${path} cannot be read${code}`, hint: 'check that it exists and that the user of this process may read it' });
+    problems.push({
+      problem: `the file ${path} cannot be read${code}`,
+      hint: 'check that it exists and that the user of this process may read it',
+    });
     return '';
   }
   if (text.length > SUBSTITUTION_LIMITS.fileCharsMax) {
-    problems.push({ problem: `the file ${path} is longer than ${SUBSTITUTION_LIMITS.fileCharsMax} characters`, hint: 'name a file that holds one value' });
+    problems.push({
+      problem: `the file ${path} is longer than ${SUBSTITUTION_LIMITS.fileCharsMax} characters`,
+      hint: 'name a file that holds one value',
+    });
     return '';
   }
   return text.replace(/\r?\n$/, '');
@@ -108,9 +117,16 @@ const NOT_FINITE = /^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$/;
  */
 export function numberProblem(text: string): ReferenceProblem | undefined {
   if (/^[-+]?0\d+$/.test(text)) {
-    return { problem: 'a number with a leading zero', hint: 'YAML 1.2 ignores the zero: write the number without it, 0o… for octal, or quotes for text' };
+    return {
+      problem: 'a number with a leading zero',
+      hint: 'YAML 1.2 ignores the zero: write the number without it, 0o… for octal, or quotes for text',
+    };
   }
-  if (NOT_FINITE.test(text) || plainScalar(text) === Number.POSITIVE_INFINITY || plainScalar(text) === Number.NEGATIVE_INFINITY) {
+  if (
+    NOT_FINITE.test(text) ||
+    plainScalar(text) === Number.POSITIVE_INFINITY ||
+    plainScalar(text) === Number.NEGATIVE_INFINITY
+  ) {
     return { problem: 'a number without bounds', hint: 'write a finite number, or quotes for text' };
   }
   if (/^(?:[-+]?\d+|0[ox][0-9a-fA-F]+)$/.test(text) && !Number.isSafeInteger(Number(text))) {

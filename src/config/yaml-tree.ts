@@ -1,13 +1,25 @@
 // YAML text → plain values with the place of each, within stated limits and with every reference substituted.
 // The tree holds only maps, arrays and scalars of JSON; nulls in maps are left out, so an empty value means "not said".
-import { CST, Lexer, LineCounter, isAlias, isMap, isScalar, isSeq, parseDocument, type Document, type Node, type Scalar } from 'yaml';
+import {
+  CST,
+  Lexer,
+  LineCounter,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  parseDocument,
+  type Document,
+  type Node,
+  type Scalar,
+} from 'yaml';
 import type { JsonValue } from '#core/json.ts';
 import { pathText, type ConfigProblem } from './problem.ts';
 import { numberProblem, plainScalar, substitute, type ReferenceSources } from './substitute.ts';
 
 export const YAML_LIMITS = {
   bytesMax: 256 * 1024, // of one file
-  lexemesMax: 60_000, // about 10,000 lines; a file of 256 KB that is nothing but punctuation would take seconds to compose
+  lexemesMax: 60_000, // about 7,000 lines; 256 KB of nothing but punctuation would take seconds to compose
   depthMax: 64, // of nested collections; deeper ones overflow the composer's stack
   aliasesMax: 100,
   nodesMax: 20_000, // values after aliases are expanded: this is what stops a billion laughs
@@ -52,15 +64,27 @@ export function parseYamlTree(text: string, file: string, sources: ReferenceSour
   if (size !== undefined) return { value: {}, places: new Map(), missing: [], problems: [size] };
   const lines = new LineCounter();
   // uniqueKeys: the library compares every pair of keys (25,000 keys: 9 s); TreeReader does it in one pass.
-  const document = parseDocument(text, { lineCounter: lines, version: '1.2', schema: 'core', merge: false, uniqueKeys: false, prettyErrors: false, logLevel: 'silent' });
+  // logLevel: 'silent' would also swallow the error about a second document.
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    version: '1.2',
+    schema: 'core',
+    merge: false,
+    uniqueKeys: false,
+    prettyErrors: false,
+    logLevel: 'error',
+  });
   const reader = new TreeReader(file, lines, document, sources);
   const syntax = document.errors[0];
   // Only the first: the following ones mostly come from reading on in the wrong state.
   if (syntax !== undefined) {
     const at = reader.placeAt(syntax.pos[0]);
-    return reader.tree({}, [{ ...at, path: '', ...syntaxWords(syntax.code, syntax.message, text.split('\n')[at.line - 1] ?? '') }]);
+    return reader.tree({}, [
+      { ...at, path: '', ...syntaxWords(syntax.code, syntax.message, text.split('\n')[at.line - 1] ?? '') },
+    ]);
   }
-  for (const warning of document.warnings) reader.report([], warning.pos[0], warning.message, 'tags (!name) are not used here: write the plain value');
+  for (const warning of document.warnings)
+    reader.report([], warning.pos[0], warning.message, 'tags (!name) are not used here: write the plain value');
   const root = document.contents;
   if (root === null || (isScalar(root) && root.value === null)) return reader.tree({});
   if (!isMap(root)) {
@@ -74,9 +98,20 @@ export function parseYamlTree(text: string, file: string, sources: ReferenceSour
 
 /** Measures before parsing, so that a hostile file costs a bounded time (T30). */
 function sizeProblem(text: string, file: string): ConfigProblem | undefined {
-  const found = (problem: string, hint: string): ConfigProblem => ({ file, line: 1, column: 1, path: '', problem, hint });
+  const found = (problem: string, hint: string): ConfigProblem => ({
+    file,
+    line: 1,
+    column: 1,
+    path: '',
+    problem,
+    hint,
+  });
   const bytes = new TextEncoder().encode(text).length;
-  if (bytes > YAML_LIMITS.bytesMax) return found(`the file has ${bytes} bytes, more than ${YAML_LIMITS.bytesMax}`, 'this is not a weir.yaml, or it carries data that belongs elsewhere');
+  if (bytes > YAML_LIMITS.bytesMax)
+    return found(
+      `the file has ${bytes} bytes, more than ${YAML_LIMITS.bytesMax}`,
+      'this is not a weir.yaml, or it carries data that belongs elsewhere',
+    );
   let lexemes = 0;
   let flowDepth = 0;
   let lineDepth = 0;
@@ -86,17 +121,25 @@ function sizeProblem(text: string, file: string): ConfigProblem | undefined {
     if (type === 'newline') lineDepth = 0;
     else if (type === 'flow-map-start' || type === 'flow-seq-start') flowDepth += 1;
     else if (type === 'flow-map-end' || type === 'flow-seq-end') flowDepth -= 1;
-    else if (type === 'seq-item-ind' || type === 'explicit-key-ind' || type === 'map-value-ind') lineDepth += flowDepth > 0 ? 0 : 1;
-    if (flowDepth > YAML_LIMITS.depthMax || lineDepth > YAML_LIMITS.depthMax) return found(`nested more than ${YAML_LIMITS.depthMax} deep`, 'flatten it');
-    if (lexemes > YAML_LIMITS.lexemesMax) return found(`more than ${YAML_LIMITS.lexemesMax} YAML symbols`, 'split the connectors over several Weir instances');
+    else if (type === 'seq-item-ind' || type === 'explicit-key-ind' || type === 'map-value-ind')
+      lineDepth += flowDepth > 0 ? 0 : 1;
+    if (flowDepth > YAML_LIMITS.depthMax || lineDepth > YAML_LIMITS.depthMax)
+      return found(`nested more than ${YAML_LIMITS.depthMax} deep`, 'flatten it');
+    if (lexemes > YAML_LIMITS.lexemesMax)
+      return found(
+        `more than ${YAML_LIMITS.lexemesMax} YAML symbols`,
+        'split the connectors over several Weir instances',
+      );
   }
   return undefined;
 }
 
 function syntaxWords(code: string, message: string, line: string): { problem: string; hint: string } {
   const flowReference = /[[{,]\s*\$\{|[[{][^"']*\$\{/.test(line);
-  if (flowReference) return { problem: 'a reference inside [ ] or { } without quotes', hint: 'put it in quotes: ["${NAME}"]' };
-  if (/\$\{[^}]*: /.test(line)) return { problem: 'a reference with ": " in it needs quotes', hint: 'write "${NAME:-text}" in quotes' };
+  if (flowReference)
+    return { problem: 'a reference inside [ ] or { } without quotes', hint: 'put it in quotes: ["${NAME}"]' };
+  if (/\$\{[^}]*: /.test(line))
+    return { problem: 'a reference with ": " in it needs quotes', hint: 'write "${NAME:-text}" in quotes' };
   switch (code) {
     case 'TAB_AS_INDENT':
       return { problem: 'a tab used as indentation', hint: 'indent with spaces' };
@@ -105,9 +148,15 @@ function syntaxWords(code: string, message: string, line: string): { problem: st
     case 'BLOCK_AS_IMPLICIT_KEY':
     case 'MULTILINE_IMPLICIT_KEY':
     case 'BAD_INDENT':
-      return { problem: `not valid YAML: ${message}`, hint: 'check the indentation of this line and the one before; quote texts that contain ": "' };
+      return {
+        problem: `not valid YAML: ${message}`,
+        hint: 'check the indentation of this line and the one before; quote texts that contain ": "',
+      };
     default:
-      return { problem: `not valid YAML: ${message}`, hint: 'correct the syntax here; nothing after it could be checked' };
+      return {
+        problem: `not valid YAML: ${message}`,
+        hint: 'correct the syntax here; nothing after it could be checked',
+      };
   }
 }
 
@@ -148,11 +197,22 @@ class TreeReader {
   read(node: Node, path: Path, keyOffset = 0, written: Node = node): JsonValue | undefined {
     const offset = written.range?.[0] ?? keyOffset;
     const place = (references: readonly string[] = [], plain = false): void => {
-      this.#places.set(placeKey(path), { key: this.placeAt(keyOffset), value: this.placeAt(offset), references, plain });
+      this.#places.set(placeKey(path), {
+        key: this.placeAt(keyOffset),
+        value: this.placeAt(offset),
+        references,
+        plain,
+      });
     };
     this.#nodes += 1;
     if (this.#nodes > YAML_LIMITS.nodesMax || this.#aliases > YAML_LIMITS.aliasesMax) {
-      if (!this.#full) this.report(path, offset, `more than ${YAML_LIMITS.aliasesMax} aliases or ${YAML_LIMITS.nodesMax} values`, 'write the values out, or split the file');
+      if (!this.#full)
+        this.report(
+          path,
+          offset,
+          `more than ${YAML_LIMITS.aliasesMax} aliases or ${YAML_LIMITS.nodesMax} values`,
+          'write the values out, or split the file',
+        );
       this.#full = true;
       return undefined;
     }
@@ -160,7 +220,12 @@ class TreeReader {
       this.#aliases += 1;
       const target = node.resolve(this.#document);
       if (target !== undefined && !this.#open.has(target)) return this.read(target, path, keyOffset, written);
-      this.report(path, offset, target === undefined ? `*${node.source} is not defined above` : `*${node.source} contains itself`, `define &${node.source} on an earlier value`);
+      this.report(
+        path,
+        offset,
+        target === undefined ? `*${node.source} is not defined above` : `*${node.source} contains itself`,
+        `define &${node.source} on an earlier value`,
+      );
       return undefined;
     }
     if (isScalar(node)) return this.#scalar(node, path, offset, place);
@@ -170,7 +235,11 @@ class TreeReader {
     }
     place();
     this.#open.add(node);
-    const value = isMap(node) ? this.#map(node.items, path) : isSeq(node) ? this.#seq(node.items, path, offset) : undefined;
+    const value = isMap(node)
+      ? this.#map(node.items, path)
+      : isSeq(node)
+        ? this.#seq(node.items, path, offset)
+        : undefined;
     this.#open.delete(node);
     return value;
   }
@@ -188,9 +257,17 @@ class TreeReader {
       const name = typeof keyNode.value === 'string' ? keyNode.value : (keyNode.source ?? String(keyNode.value));
       const at = [...path, name];
       const first = seen.get(name);
-      if (first !== undefined) this.report(at, offset, `duplicate key, first on line ${this.placeAt(first).line}`, 'keep one of them');
-      else if (name === '<<') this.report(at, offset, 'merge keys (<<) are not part of YAML 1.2', 'write the keys out, or use *name as a whole value');
-      else if (name === '__proto__' || name === 'constructor' || name === 'prototype') this.report(at, offset, 'this key is not allowed', 'choose another name');
+      if (first !== undefined)
+        this.report(at, offset, `duplicate key, first on line ${this.placeAt(first).line}`, 'keep one of them');
+      else if (name === '<<')
+        this.report(
+          at,
+          offset,
+          'merge keys (<<) are not part of YAML 1.2',
+          'write the keys out, or use *name as a whole value',
+        );
+      else if (name === '__proto__' || name === 'constructor' || name === 'prototype')
+        this.report(at, offset, 'this key is not allowed', 'choose another name');
       else {
         const read = value === null ? undefined : this.read(value as Node, at, offset); // as above: a node or null
         if (read !== undefined && read !== null) entries.set(name, read);
@@ -205,12 +282,18 @@ class TreeReader {
     return items.map((item, i) => this.read(item as Node, [...path, i], offset) ?? '');
   }
 
-  #scalar(node: Scalar, path: Path, offset: number, place: (references: readonly string[], plain: boolean) => void): JsonValue | undefined {
+  #scalar(
+    node: Scalar,
+    path: Path,
+    offset: number,
+    place: (references: readonly string[], plain: boolean) => void,
+  ): JsonValue | undefined {
     const plain = node.type === 'PLAIN';
     const text = typeof node.value === 'string' ? node.value : undefined;
     if (text === undefined || !text.includes('$')) {
       place([], plain);
-      const odd = plain && typeof node.value === 'number' ? numberProblem(node.source ?? String(node.value)) : undefined;
+      const odd =
+        plain && typeof node.value === 'number' ? numberProblem(node.source ?? String(node.value)) : undefined;
       if (odd !== undefined) this.report(path, offset, odd.problem, odd.hint);
       return scalarValue(node.value);
     }

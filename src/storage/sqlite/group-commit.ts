@@ -1,0 +1,120 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { Fault } from '#core/fault.ts';
+import type { Clock } from '#core/env.ts';
+import { LOG_LIMITS } from '#core/event-log.ts';
+import { toStorageFault } from './database.ts';
+
+interface Job {
+  readonly cost: number;
+  /** Synchronous from start to end: an await in here would let other callers' statements into the transaction. */
+  readonly run: () => unknown;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (fault: Fault) => void;
+}
+
+type Settled = { readonly job: Job; readonly value: unknown } | { readonly job: Job; readonly fault: Fault };
+
+/**
+ * The one writer. Jobs that arrive in the same turn of the event loop share one transaction and so one fsync; each promise
+ * settles only after COMMIT has returned (I1). A job that throws is undone alone; a failed COMMIT fails every job in it.
+ */
+export class GroupCommit {
+  readonly #db: DatabaseSync;
+  readonly #clock: Clock;
+  readonly #place: string;
+  readonly #onRollback: () => void;
+  #jobs: Job[] = [];
+  #scheduled = false;
+  #broken: Fault | undefined;
+
+  /** `onRollback` is called when statements of a job were undone, so that what is remembered in memory can be read again. */
+  constructor(options: { db: DatabaseSync; clock: Clock; place: string; onRollback: () => void }) {
+    this.#db = options.db;
+    this.#clock = options.clock;
+    this.#place = options.place;
+    this.#onRollback = options.onRollback;
+  }
+
+  /** Set once the disk cannot be trusted any more: nothing is accepted from then on, and the process should end. */
+  get broken(): Fault | undefined {
+    return this.#broken;
+  }
+
+  /** Runs `run` inside the next transaction. `cost`: about how many rows it writes, to bound one transaction. */
+  submit<T>(run: () => T, cost = 1): Promise<T> {
+    if (this.#broken !== undefined) return Promise.reject(this.#broken);
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    // Each job's value goes to its own promise: the casts undo the erasure of the shared queue.
+    this.#jobs.push({ cost, run, resolve: resolve as (value: unknown) => void, reject });
+    if (!this.#scheduled) {
+      this.#scheduled = true;
+      void this.#drain();
+    }
+    return promise;
+  }
+
+  /** Commits what waits, now. For closing. */
+  flush(): void {
+    while (this.#jobs.length > 0) this.#commit(this.#take());
+  }
+
+  async #drain(): Promise<void> {
+    // Bounded by the jobs that arrive: each round takes at least one, and a turn passes in between.
+    while (this.#jobs.length > 0) {
+      await this.#clock.turn();
+      if (this.#jobs.length > 0) this.#commit(this.#take());
+    }
+    this.#scheduled = false;
+  }
+
+  #take(): readonly Job[] {
+    let cost = 0;
+    let count = 0;
+    for (const job of this.#jobs) {
+      if (count > 0 && cost + job.cost > LOG_LIMITS.commitEventsMax) break;
+      cost += job.cost;
+      count += 1;
+    }
+    return this.#jobs.splice(0, count);
+  }
+
+  #commit(jobs: readonly Job[]): void {
+    let settled: readonly Settled[];
+    try {
+      this.#db.exec('BEGIN IMMEDIATE');
+      settled = jobs.map((job) => this.#runAlone(job));
+      this.#db.exec('COMMIT');
+    } catch (error) {
+      this.#abandon(jobs, toStorageFault(error, this.#place));
+      return;
+    }
+    for (const one of settled) {
+      if ('fault' in one) one.job.reject(one.fault);
+      else one.job.resolve(one.value);
+    }
+  }
+
+  #runAlone(job: Job): Settled {
+    this.#db.exec('SAVEPOINT job');
+    try {
+      const value = job.run();
+      this.#db.exec('RELEASE job');
+      return { job, value };
+    } catch (error) {
+      const fault = toStorageFault(error, this.#place);
+      // SQLite itself ends the transaction on a full disk or an I/O error: then nothing of the group was stored.
+      if (!this.#db.isTransaction) throw fault;
+      this.#db.exec('ROLLBACK TO job; RELEASE job');
+      this.#onRollback();
+      return { job, fault };
+    }
+  }
+
+  #abandon(jobs: readonly Job[], fault: Fault): void {
+    if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+    // After a failed fsync a second one may report success without having written: stop here, for good.
+    if (fault.code === 'storage_broken') this.#broken = fault;
+    else this.#onRollback();
+    for (const job of jobs) job.reject(fault);
+  }
+}

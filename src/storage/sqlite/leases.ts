@@ -1,0 +1,51 @@
+import type { Clock } from '#core/env.ts';
+import type { Fence, Leases } from '#core/leases.ts';
+
+const TOKENS_PER_BOOT = 2 ** 32;
+
+interface Held {
+  readonly token: number;
+  readonly untilMs: number;
+}
+
+/**
+ * Leases of one process, in memory: the process lock already keeps every other process out, so only the tokens must outlive it.
+ * They do through the boot number, which is durable before the first lease is given: a restart raises every fence.
+ */
+export class ProcessLeases implements Leases {
+  readonly #clock: Clock;
+  readonly #held = new Map<string, Held>();
+  #token: number;
+
+  constructor(clock: Clock, boot: number) {
+    this.#clock = clock;
+    this.#token = boot * TOKENS_PER_BOOT;
+  }
+
+  acquire(name: string, _owner: string, ttlMs: number): Promise<Fence | undefined> {
+    const held = this.#held.get(name);
+    // Monotonic: a wall clock stepped back would keep a dead owner's lease alive (I10).
+    const nowMs = this.#clock.monotonic();
+    if (held !== undefined && held.untilMs > nowMs) return Promise.resolve(undefined);
+    this.#token += 1;
+    this.#held.set(name, { token: this.#token, untilMs: nowMs + ttlMs });
+    return Promise.resolve({ lease: name, token: this.#token });
+  }
+
+  renew(fence: Fence, ttlMs: number): Promise<boolean> {
+    if (!this.isHeld(fence)) return Promise.resolve(false);
+    this.#held.set(fence.lease, { token: fence.token, untilMs: this.#clock.monotonic() + ttlMs });
+    return Promise.resolve(true);
+  }
+
+  release(fence: Fence): Promise<void> {
+    if (this.#held.get(fence.lease)?.token === fence.token) this.#held.delete(fence.lease);
+    return Promise.resolve();
+  }
+
+  /** Called inside a write's transaction, synchronously, so that nothing happens between the check and the commit (I5). */
+  isHeld(fence: Fence): boolean {
+    const held = this.#held.get(fence.lease);
+    return held?.token === fence.token && held.untilMs > this.#clock.monotonic();
+  }
+}

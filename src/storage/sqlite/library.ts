@@ -1,0 +1,151 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { Event } from '#core/event.ts';
+import type { LogEntry } from '#core/event-log.ts';
+import type { Fence } from '#core/leases.ts';
+import { LIBRARY_LIMITS, type DocumentRef, type Library, type Neighbour, type SearchPage, type SearchQuery, type SearchResult } from '#core/library.ts';
+import type { SqliteEventLog } from './event-log.ts';
+import { toFtsQuery } from './fts-query.ts';
+import type { GroupCommit } from './group-commit.ts';
+import { prepareLibraryStatements, type LibraryStatements } from './library-statements.ts';
+
+const HIT_MARK = '\u0002';
+const LINE_PLACEHOLDER = '#L{line}';
+
+export class SqliteLibrary implements Library {
+  readonly name = 'library';
+  readonly #writer: GroupCommit;
+  readonly #log: SqliteEventLog;
+  readonly #sql: LibraryStatements;
+
+  constructor(db: DatabaseSync, writer: GroupCommit, log: SqliteEventLog) {
+    this.#writer = writer;
+    this.#log = log;
+    this.#sql = prepareLibraryStatements(db);
+  }
+
+  apply(partition: number, entries: readonly LogEntry[], fence: Fence): Promise<'committed' | 'fenced'> {
+    const documents = entries.filter(({ event }) => event.kind === 'document');
+    return this.#writer.submit(() => {
+      const last = entries.at(-1);
+      if (last === undefined) return 'committed';
+      const settled = this.#log.settle(this.name, partition, last.position, fence);
+      if (settled === 'committed') for (const { event } of documents) this.#put(event);
+      return settled;
+    }, documents.length + 1);
+  }
+
+  #put(event: Event): void {
+    const gone = event.op === 'delete';
+    const { tenant, connection, stream, key, version, time } = event;
+    const title = gone ? '' : (event.title ?? key);
+    const text = gone ? '' : (event.text ?? '');
+    const url = gone ? null : (event.url ?? null);
+    const inserted = this.#sql.insertDoc.run(tenant, connection, stream, key, version, gone ? 1 : 0, title, url, text, time);
+    if (inserted.changes === 1) {
+      if (!gone) this.#index(Number(inserted.lastInsertRowid), event, title, text);
+      return;
+    }
+    const known = this.#sql.selectDoc.get(tenant, connection, stream, key);
+    // I4: `>` and never `>=`: the same version again changes nothing, an older one never overwrites, a tombstone keeps its version.
+    if (known === undefined || Number(known['version']) >= version) return;
+    const id = Number(known['id']);
+    if (known['deleted'] === 0) {
+      // The index keeps no copy of the text: to forget the old words it must be told them.
+      this.#sql.deleteText.run(id, String(known['title']), String(known['text']));
+      this.#sql.deleteLinks.run(tenant, id);
+    }
+    this.#sql.updateDoc.run(version, gone ? 1 : 0, title, url, text, time, tenant, id);
+    if (!gone) this.#index(id, event, title, text);
+  }
+
+  #index(id: number, event: Event, title: string, text: string): void {
+    this.#sql.insertText.run(id, title, text);
+    for (const { rel, to } of event.links ?? []) this.#sql.insertLink.run(event.tenant, id, to, rel);
+  }
+
+  search(query: SearchQuery): Promise<SearchPage> {
+    const fts = toFtsQuery(query.words);
+    if (fts === undefined) return Promise.resolve({ total: 0, results: [] });
+    const all = this.#match(fts.all, query);
+    return Promise.resolve(all.total > 0 ? all : this.#match(fts.any, query));
+  }
+
+  #match(expression: string, { tenants, connection, limit }: SearchQuery): SearchPage {
+    const filter = { expression, tenants: JSON.stringify(tenants), connection: connection ?? null };
+    const total = Number(this.#sql.countHits.get(filter)?.['total']);
+    if (total === 0) return { total, results: [] };
+    const rows = this.#sql.selectHits.all({ ...filter, limit: Math.min(Math.max(limit, 1), LIBRARY_LIMITS.resultsMax) });
+    return { total, results: rows.map(toResult) };
+  }
+
+  neighbours(of: DocumentRef): Promise<readonly Neighbour[] | undefined> {
+    const docs = this.#sql.selectLive.all(of.tenant, of.connection, of.key);
+    if (docs.length === 0) return Promise.resolve(undefined);
+    const neighbours: Neighbour[] = [];
+    for (const doc of docs) {
+      const out = this.#sql.selectOut.all({ tenant: of.tenant, id: Number(doc['id']), connection: of.connection, limit: LIBRARY_LIMITS.neighboursMax });
+      const inwards = this.#sql.selectIn.all({
+        tenant: of.tenant,
+        connection: of.connection,
+        key: of.key,
+        url: doc['url'] === null ? of.key : withoutLine(String(doc['url'])),
+        limit: LIBRARY_LIMITS.neighboursMax,
+      });
+      neighbours.push(...out.map((row) => toNeighbour('out', row)), ...inwards.map((row) => toNeighbour('in', row)));
+    }
+    return Promise.resolve(neighbours.slice(0, LIBRARY_LIMITS.neighboursMax));
+  }
+
+  count(tenant: string, connection: string): Promise<number> {
+    return Promise.resolve(Number(this.#sql.countDocs.get(tenant, connection)?.['count']));
+  }
+}
+
+function toResult(row: Record<string, unknown>): SearchResult {
+  const line = lineOfFirstHit(String(row['marked']));
+  return {
+    tenant: String(row['tenant']),
+    connection: String(row['connection']),
+    stream: String(row['stream']),
+    key: String(row['key']),
+    title: String(row['title']),
+    url: row['url'] === null ? undefined : urlAtLine(String(row['url']), line),
+    snippet: String(row['snippet']),
+    line,
+    score: -Number(row['rank']), // FTS5 gives better matches a more negative rank
+    time: String(row['time']),
+  };
+}
+
+function toNeighbour(direction: 'out' | 'in', row: Record<string, unknown>): Neighbour {
+  const known = row['connection'] !== null;
+  return {
+    direction,
+    rel: String(row['rel']),
+    to: String(row['target']),
+    document: known
+      ? {
+          connection: String(row['connection']),
+          key: String(row['key']),
+          title: String(row['title']),
+          url: row['url'] === null ? undefined : withoutLine(String(row['url'])),
+        }
+      : undefined,
+  };
+}
+
+function lineOfFirstHit(marked: string): number | undefined {
+  const at = marked.indexOf(HIT_MARK);
+  if (at < 0) return undefined;
+  let line = 1;
+  for (let end = marked.indexOf('\n'); end >= 0 && end < at; end = marked.indexOf('\n', end + 1)) line += 1;
+  return line;
+}
+
+function urlAtLine(url: string, line: number | undefined): string {
+  return line === undefined ? withoutLine(url) : url.replace(LINE_PLACEHOLDER, `#L${line}`);
+}
+
+function withoutLine(url: string): string {
+  return url.replace(LINE_PLACEHOLDER, '');
+}

@@ -1,0 +1,125 @@
+import { randomBytes } from 'node:crypto';
+import type { DatabaseSync } from 'node:sqlite';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '#core/env.ts';
+import type { EventLog } from '#core/event-log.ts';
+import type { Fault } from '#core/fault.ts';
+import { Fault as FaultError } from '#core/fault.ts';
+import type { Leases } from '#core/leases.ts';
+import type { Store } from '#core/store.ts';
+import { SqliteCalls } from './calls.ts';
+import { openDatabase, toStorageFault } from './database.ts';
+import { SqliteDeadLetters } from './dead-letters.ts';
+import { SqliteEntities } from './entities.ts';
+import { SqliteEventLog } from './event-log.ts';
+import { GroupCommit } from './group-commit.ts';
+import { ProcessLeases } from './leases.ts';
+import { SqliteLibrary } from './library.ts';
+import { LogPositions } from './log-positions.ts';
+import { migrate } from './migrate.ts';
+import { acquireProcessLock } from './process-lock.ts';
+import { SqliteRuns } from './runs.ts';
+import { SeenSweep } from './seen-sweep.ts';
+import { SqliteStreams } from './streams.ts';
+import { SqliteTimeline } from './timeline.ts';
+
+export const STORAGE_LIMITS = {
+  timelineRowsMax: 1_000_000, // the newest; the library keeps documents whatever their age
+  forgetRowsMax: 500, // per housekeeping step: a longer delete would hold the writer
+} as const;
+
+export const DATA_FILE = 'weir.sqlite';
+const LOCK_FILE = 'weir.lock';
+const DATA_DIR_MODE = 0o700; // what is in it belongs to the user who runs Weir
+
+export interface SqliteStorage {
+  readonly log: EventLog;
+  readonly leases: Leases;
+  readonly store: Store;
+  /** Set when the disk cannot be trusted any more; the process must end. */
+  readonly broken: () => Fault | undefined;
+  readonly walBytes: () => number;
+  /** Called now and then: trims the log and forgets what is past its limit. Returns how many rows went. */
+  housekeep(): Promise<number>;
+  /** Commits what waits, merges the write-ahead log and lets the data directory go. */
+  close(): void;
+}
+
+export interface SqliteStorageOptions {
+  /** Directory for the data file and its lock, or ':memory:' for tests and simulations. */
+  readonly data: string;
+  readonly clock: Clock;
+  /** Chooses partitions; made at random on first use, given only by tests that need the same one again. */
+  readonly partitionSecret?: string;
+}
+
+/** Opens (or creates) the data directory. Throws Faults that name the place and the next step. */
+export function openSqliteStorage(options: SqliteStorageOptions): SqliteStorage {
+  if (options.data === ':memory:') return assemble(openDatabase(':memory:'), ':memory:', options, () => undefined);
+  const file = join(options.data, DATA_FILE);
+  makeDirectory(options.data);
+  const lock = acquireProcessLock(join(options.data, LOCK_FILE));
+  try {
+    return assemble(openDatabase(file), file, options, () => lock.release());
+  } catch (error) {
+    lock.release();
+    throw toStorageFault(error, file);
+  }
+}
+
+function makeDirectory(data: string): void {
+  try {
+    mkdirSync(data, { recursive: true, mode: DATA_DIR_MODE });
+  } catch (error) {
+    throw new FaultError('storage_unreachable', `${data} cannot be created`, { cause: error, details: { place: data } });
+  }
+}
+
+function assemble(db: DatabaseSync, place: string, { clock, partitionSecret }: SqliteStorageOptions, unlock: () => void): SqliteStorage {
+  migrate(db, place);
+  const boot = nextBoot(db);
+  const secret = partitionSecret ?? setting(db, 'partition_secret', () => randomBytes(16).toString('hex'));
+  const positions = new LogPositions(db);
+  const writer = new GroupCommit({ db, clock, place, onRollback: () => positions.reload() });
+  const leases = new ProcessLeases(clock, boot);
+  const streams = new SqliteStreams(db, writer);
+  const deadLetters = new SqliteDeadLetters(db);
+  const log = new SqliteEventLog({ db, clock, writer, leases, positions, streams, deadLetters, partitionSecret: secret });
+  const timeline = new SqliteTimeline(db, writer, log);
+  const library = new SqliteLibrary(db, writer, log);
+  const sweep = new SeenSweep(db, writer, clock);
+  const pageCount = db.prepare('PRAGMA wal_checkpoint(PASSIVE)');
+  return {
+    log,
+    leases,
+    store: { runs: new SqliteRuns(db, writer), streams, entities: new SqliteEntities(db), calls: new SqliteCalls(db, writer), deadLetters, timeline, library },
+    broken: () => writer.broken,
+    walBytes: () => Math.max(0, Number(pageCount.get()?.['log'] ?? 0)) * 4096,
+    async housekeep() {
+      const { timelineRowsMax, forgetRowsMax } = STORAGE_LIMITS;
+      return (await log.trim()) + (await timeline.forget(timelineRowsMax, forgetRowsMax)) + (await sweep.step(forgetRowsMax));
+    },
+    close() {
+      try {
+        writer.flush();
+        db.close();
+      } finally {
+        unlock();
+      }
+    },
+  };
+}
+
+/** Durable before any lease is given, so that fences of an earlier process are always smaller. */
+function nextBoot(db: DatabaseSync): number {
+  const row = db
+    .prepare(`INSERT INTO setting (name, value) VALUES ('boot', '1') ON CONFLICT DO UPDATE SET value = CAST(value + 1 AS TEXT) RETURNING value`)
+    .get();
+  return Number(row?.['value']);
+}
+
+function setting(db: DatabaseSync, name: string, make: () => string): string {
+  db.prepare('INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING').run(name, make());
+  return String(db.prepare('SELECT value FROM setting WHERE name = ?').get(name)?.['value']);
+}

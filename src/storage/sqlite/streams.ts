@@ -1,0 +1,74 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { Checkpoint } from '#core/event-log.ts';
+import type { JsonValue } from '#core/json.ts';
+import type { ConnectionRef, StreamRef } from '#core/names.ts';
+import type { StreamState, StreamStore } from '#core/store.ts';
+import type { GroupCommit } from './group-commit.ts';
+
+const COLUMNS = 'tenant, connection, stream, cursor, connector_version, cursor_at_ms, reconcile_due, events_total, due_at_ms, failures';
+
+export class SqliteStreams implements StreamStore {
+  readonly #writer: GroupCommit;
+  readonly #select: StatementSync;
+  readonly #selectAll: StatementSync;
+  readonly #upsertDue: StatementSync;
+  readonly #upsertCursor: StatementSync;
+
+  constructor(db: DatabaseSync, writer: GroupCommit) {
+    this.#writer = writer;
+    this.#select = db.prepare(`SELECT ${COLUMNS} FROM stream WHERE tenant = ? AND connection = ? AND stream = ?`);
+    this.#selectAll = db.prepare(`SELECT ${COLUMNS} FROM stream WHERE tenant = ? AND connection = ? ORDER BY stream`);
+    this.#upsertDue = db.prepare(`
+      INSERT INTO stream (tenant, connection, stream, due_at_ms, failures) VALUES (?, ?, ?, ?, ?)
+      ON CONFLICT DO UPDATE SET due_at_ms = excluded.due_at_ms, failures = excluded.failures`);
+    this.#upsertCursor = db.prepare(`
+      INSERT INTO stream (tenant, connection, stream, cursor, connector_version, cursor_at_ms, reconcile_due, events_total)
+      VALUES (:tenant, :connection, :stream, :cursor, :version, :nowMs, coalesce(:reconcile, 0), :accepted)
+      ON CONFLICT DO UPDATE SET cursor = :cursor, connector_version = :version, cursor_at_ms = :nowMs,
+        reconcile_due = coalesce(:reconcile, reconcile_due), events_total = events_total + :accepted`);
+  }
+
+  get(of: StreamRef): Promise<StreamState | undefined> {
+    const row = this.#select.get(of.tenant, of.connection, of.stream);
+    return Promise.resolve(row === undefined ? undefined : toState(row));
+  }
+
+  list(of: ConnectionRef): Promise<readonly StreamState[]> {
+    return Promise.resolve(this.#selectAll.all(of.tenant, of.connection).map(toState));
+  }
+
+  schedule(of: StreamRef, dueAtMs: number, failures: number): Promise<void> {
+    return this.#writer.submit(() => void this.#upsertDue.run(of.tenant, of.connection, of.stream, dueAtMs, failures));
+  }
+
+  /** Inside the transaction of an append (I2). */
+  checkpoint({ stream: of, cursor, connectorVersion, reconcile }: Checkpoint, accepted: number, nowMs: number): void {
+    this.#upsertCursor.run({
+      tenant: of.tenant,
+      connection: of.connection,
+      stream: of.stream,
+      cursor: JSON.stringify(cursor),
+      version: connectorVersion,
+      nowMs,
+      reconcile: reconcile === undefined ? null : reconcile === 'due' ? 1 : 0,
+      accepted,
+    });
+  }
+}
+
+function toState(row: Record<string, unknown>): StreamState {
+  const { tenant, connection, stream, cursor, connector_version, cursor_at_ms, due_at_ms } = row;
+  return {
+    tenant: String(tenant),
+    connection: String(connection),
+    stream: String(stream),
+    // Written by `checkpoint` as JSON; the connector's own schema checks its shape before use.
+    cursor: cursor === null ? undefined : (JSON.parse(String(cursor)) as JsonValue),
+    connectorVersion: connector_version === null ? undefined : String(connector_version),
+    cursorAtMs: cursor_at_ms === null ? undefined : Number(cursor_at_ms),
+    reconcileDue: row['reconcile_due'] === 1,
+    eventsTotal: Number(row['events_total']),
+    dueAtMs: due_at_ms === null ? undefined : Number(due_at_ms),
+    failures: Number(row['failures']),
+  };
+}
