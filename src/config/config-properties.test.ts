@@ -87,7 +87,7 @@ const connection = fc
   .map((each) => JSON.parse(JSON.stringify(each)) as Record<string, unknown>); // drops what is undefined
 const settings = fc.record({
   server: fc.record({ host: nonEmpty, port: fc.integer({ min: 0, max: 65_535 }) }),
-  logging: fc.record({ level: fc.constantFrom('debug', 'info', 'warning', 'error', 'critical') }),
+  logging: fc.record({ level: fc.constantFrom('debug', 'info', 'warn', 'error') }),
   retry: fc.record({ jitter_pct: fc.double({ min: 0, max: 1, noNaN: true }).map(Math.abs) }),
   connectors: fc.dictionary(name, connection, { maxKeys: 3, noNullPrototype: true }),
 });

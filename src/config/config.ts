@@ -55,7 +55,6 @@ export interface WeirConfig {
   readonly scheduler: { readonly runsMax: number; readonly runsPerTypeMax: number; readonly sliceMs: number };
   readonly retry: RetryConfig;
   readonly circuitBreaker: CircuitBreakerConfig;
-  readonly calls: { readonly timeoutMs: number };
   readonly health: {
     readonly p95MsMax: number;
     readonly errorRatioMax: number;
@@ -75,7 +74,17 @@ export interface WeirConfig {
   readonly connections: readonly ConnectionConfig[];
 }
 
+/** What a connector type asks for when the user says nothing: the `limits` of its definition. */
+export interface ConnectorLimits {
+  readonly callTimeoutMs: number;
+  readonly pollIntervalMsDefault: number;
+}
+
+/** For types that suggest nothing. */
+export const CONNECTOR_LIMITS_DEFAULT: ConnectorLimits = { callTimeoutMs: 30_000, pollIntervalMsDefault: 300_000 };
+
 export interface ConfigContext {
+  readonly limitsOf: (type: string) => ConnectorLimits;
   readonly directory: string;
   /** Path of the key as the user wrote it and the text → absolute path: files count from their own directory, flags and variables from the working directory. */
   readonly toAbsolute: (path: readonly PropertyKey[], text: string) => string;
@@ -99,7 +108,6 @@ export function toConfig(settings: WeirSettings, context: ConfigContext): WeirCo
     cooldownMs: settings.circuit_breaker.cooldown_seconds * S,
     halfOpenProbability: settings.circuit_breaker.half_open_probability,
   };
-  const calls = { timeoutMs: settings.calls.timeout_ms };
   const { logging } = settings;
   return {
     directory: context.directory,
@@ -113,7 +121,6 @@ export function toConfig(settings: WeirSettings, context: ConfigContext): WeirCo
     },
     retry,
     circuitBreaker,
-    calls,
     health: {
       p95MsMax: settings.health.p95_ms,
       errorRatioMax: settings.health.error_rate,
@@ -136,7 +143,7 @@ export function toConfig(settings: WeirSettings, context: ConfigContext): WeirCo
     connections: Object.entries(settings.connectors)
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, connection]) =>
-        toConnection(name, connection, { retry, circuitBreaker, timeoutMs: calls.timeoutMs }, context),
+        toConnection(name, connection, { retry, circuitBreaker, timeoutMs: settings.calls.timeout_ms }, context),
       ),
   };
 }
@@ -144,7 +151,7 @@ export function toConfig(settings: WeirSettings, context: ConfigContext): WeirCo
 interface Inherited {
   readonly retry: RetryConfig;
   readonly circuitBreaker: CircuitBreakerConfig;
-  readonly timeoutMs: number;
+  readonly timeoutMs: number | undefined;
 }
 
 function toConnection(
@@ -154,14 +161,16 @@ function toConnection(
   context: ConfigContext,
 ): ConnectionConfig {
   const { retry, circuitBreaker } = inherited;
+  const type = settings.type ?? name;
+  const limits = context.limitsOf(type);
   const { credentials, webhook_secret: secret } = settings;
   return {
     name,
-    type: settings.type ?? name,
+    type,
     tenant: settings.tenant,
     enabled: settings.enabled,
     directory: context.directoryOf(name),
-    schedule: toSchedule(settings),
+    schedule: toSchedule(settings, limits.pollIntervalMsDefault),
     batchSize: settings.batch_size,
     retry: {
       ...retry,
@@ -177,7 +186,7 @@ function toConnection(
           : settings.circuit_breaker_timeout_seconds * S,
       halfOpenProbability: circuitBreaker.halfOpenProbability,
     },
-    timeoutMs: inherited.timeoutMs,
+    timeoutMs: inherited.timeoutMs ?? limits.callTimeoutMs,
     webhookSecrets: secret === undefined ? [] : typeof secret === 'string' ? [secret] : secret,
     ...(settings.base_url === undefined ? {} : { baseUrl: settings.base_url }),
     credentials: typeof credentials === 'string' ? { token: credentials } : (credentials ?? {}),
@@ -185,9 +194,12 @@ function toConnection(
   };
 }
 
-function toSchedule(settings: ConnectionSettings): ScheduleConfig {
+function toSchedule(settings: ConnectionSettings, pollIntervalMsDefault: number): ScheduleConfig {
   const { schedule } = settings;
-  if (schedule === undefined) return { kind: 'interval', pollIntervalMs: settings.poll_interval_seconds * S };
+  if (schedule === undefined) {
+    const seconds = settings.poll_interval_seconds;
+    return { kind: 'interval', pollIntervalMs: seconds === undefined ? pollIntervalMsDefault : seconds * S };
+  }
   if (typeof schedule === 'string') return { kind: 'cron', cron: schedule };
   return {
     kind: 'cron',

@@ -35,7 +35,7 @@ export function cronProblem(expression: string): string | undefined {
 function isCronItem(item: string, field: CronField): boolean {
   const [range = '', step, ...rest] = item.split('/');
   if (rest.length > 0) return false;
-  if (step !== undefined && !(/^\d{1,2}$/.test(step) && Number(step) >= 1)) return false;
+  if (step !== undefined && !(/^\d{1,2}$/.test(step) && Number(step) >= 1 && Number(step) <= field.max)) return false;
   if (range === '*') return true;
   const [low = '', high, ...more] = range.split('-');
   if (more.length > 0) return false;

@@ -25,6 +25,7 @@ const options = {
   repositoryPath: '.',
   docsPath: 'docs',
   logsPath: '.weir/logs/*.log',
+  logFile: '.weir/logs/weir.log',
 };
 const parse = (text: string, env = {}) =>
   parseConfig({ text, file: '/p/weir.yaml', env, cwd: '/', readFile: () => '', metadataSchemas });
@@ -33,6 +34,7 @@ describe('the first weir.yaml', () => {
   test('parses without problem or warning, into connectors that need no account', () => {
     const { config, warnings } = parse(defaultConfigText(options));
     expect(warnings).toEqual([]);
+    expect(config.logging.file).toBe('/p/.weir/logs/weir.log');
     expect(config.connections.map(({ name, metadata }) => [name, metadata])).toEqual([
       ['git', { path: '.', docs_path: 'docs', commits: true }],
       ['host', { interval_seconds: 5 }],

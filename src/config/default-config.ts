@@ -9,6 +9,8 @@ export interface DefaultConfigOptions {
   readonly docsPath: string;
   /** Pattern of Weir's own log files; absolute or relative to the new weir.yaml. */
   readonly logsPath: string;
+  /** Where Weir itself shall write the log that `logsPath` matches; absent: only to standard output. */
+  readonly logFile?: string;
   /** Further directories the local connectors may read, when the paths above lie outside the directory of weir.yaml. */
   readonly allowedPaths?: readonly string[];
 }
@@ -55,6 +57,14 @@ export function defaultConfigText(options: DefaultConfigOptions): string {
     '  #     repo: your-repo',
     '  #     docs_path: docs',
     '',
+    ...(options.logFile === undefined
+      ? []
+      : [
+          "# Weir's own log: what the connector `logs` above reads.",
+          'logging:',
+          `  file: ${quote(options.logFile)}`,
+          '',
+        ]),
     ...(allowed.length === 0
       ? []
       : [

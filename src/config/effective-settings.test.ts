@@ -12,7 +12,7 @@ connectors:
     max_retries: 2
     webhook_secret: hush-1
     credentials: {user: hush-2, password: "\${file:/run/p}"}
-    metadata: {path: ., api_key: hush-3}
+    metadata: {path: ., api_key: hush-3, phrase: hush-6, list: [a, {b: "\${MY_TOKEN}"}]}
   host:
     schedule: "0 * * * *"
 `;
@@ -20,12 +20,21 @@ connectors:
 const parsed = parseConfig({
   text: TEXT,
   file: 'weir.yaml',
-  env: { LEVEL: 'debug', RETRY_MAX_ATTEMPTS: '6', GITHUB_TOKEN: 'hush-4' },
+  env: { LEVEL: 'debug', MY_TOKEN: 'hush-7', RETRY_MAX_ATTEMPTS: '6', GITHUB_TOKEN: 'hush-4' },
   flags: { port: 9000 },
   cwd: '/project',
   readFile: () => 'hush-5',
   metadataSchemas: new Map([
-    ['git', z.object({ path: z.string(), api_key: z.string(), commits: z.boolean().default(true) })],
+    [
+      'git',
+      z.object({
+        path: z.string(),
+        api_key: z.string(),
+        phrase: z.string().meta({ writeOnly: true }),
+        list: z.array(z.unknown()),
+        commits: z.boolean().default(true),
+      }),
+    ],
     ['host', z.object({})],
   ]),
 });
@@ -48,6 +57,8 @@ test.each([
   ['connectors.git.credentials.user', '********', 'weir.yaml:9'],
   ['connectors.git.credentials.password', '********', 'weir.yaml:9 ${file:/run/p}'],
   ['connectors.git.metadata.api_key', '********', 'weir.yaml:10'],
+  ['connectors.git.metadata.phrase', '********', 'weir.yaml:10'],
+  ['connectors.git.metadata.list', '********', 'weir.yaml:10'],
 ])('%s is %j from %s', (key, value, origin) => {
   expect(of(key)).toMatchObject({ value, origin });
 });

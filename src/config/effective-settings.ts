@@ -1,6 +1,6 @@
 // Every setting in force, where it came from, and nothing secret: what `weir config show --effective` prints.
 import type { JsonValue } from '#core/json.ts';
-import { baseSchema, schemasAt } from './json-schema.ts';
+import { baseSchema, schemasAt, toJsonSchema, type JsonSchema } from './json-schema.ts';
 import { isTree, originAt, valueAt, type Layers, type Origin } from './layers.ts';
 import type { ParsedConfig } from './parse-config.ts';
 import { pathText } from './problem.ts';
@@ -32,48 +32,61 @@ const SECRET_WORDS = /token|secret|passw|credential|api_?key|private_?key|author
 export function effectiveSettings(parsed: ParsedConfig): readonly EffectiveSetting[] {
   const { config, settings, layers } = parsed;
   const { connectors, ...sections } = settings;
+  const base = baseSchema();
   const found: EffectiveSetting[] = leavesOf(toJson(sections), []).map(([path, value]) =>
-    settingOf(layers, path, path, value),
+    settingOf(layers, path, value, isMarked(base, path)),
   );
   for (const connection of config.connections) {
-    const base = ['connectors', connection.name];
-    const {
-      metadata: _metadata,
-      poll_interval_seconds: interval,
-      ...written
-    } = connectors[connection.name] ?? { metadata: {}, poll_interval_seconds: 0 };
-    const timed = 'schedule' in written && written.schedule !== undefined ? {} : { poll_interval_seconds: interval };
-    const shown = { ...written, ...timed, type: connection.type, metadata: connection.metadata };
-    found.push(...leavesOf(toJson(shown), base).map(([path, value]) => settingOf(layers, path, path, value)));
+    const at = ['connectors', connection.name];
+    const settingsOf = connectors[connection.name];
+    if (settingsOf === undefined) continue;
+    const { metadata: _metadata, poll_interval_seconds: _interval, ...written } = settingsOf;
+    const { schedule } = connection;
+    const timed = schedule.kind === 'interval' ? { poll_interval_seconds: schedule.pollIntervalMs / 1000 } : {};
+    for (const [path, value] of leavesOf(toJson({ ...written, ...timed, type: connection.type }), at)) {
+      found.push(settingOf(layers, path, value, isMarked(base, path)));
+    }
+    const metadataSchema = parsed.metadataSchemas.get(connection.type);
+    const marks = metadataSchema === undefined ? {} : toJsonSchema(metadataSchema);
+    for (const [path, value] of leavesOf(connection.metadata, [...at, 'metadata'])) {
+      found.push(settingOf(layers, path, value, isMarked(marks, path.slice(3))));
+    }
     for (const { key, from, factor } of INHERITED) {
-      const own = Object.hasOwn(written, key) && valueAt(layers.value, [...base, key]) !== undefined;
       const value = valueAt(toJson(sections), from);
-      if (!own && typeof value === 'number') found.push(settingOf(layers, [...base, key], from, value * factor));
+      if (valueAt(layers.value, [...at, key]) !== undefined || typeof value !== 'number') continue;
+      found.push({ ...settingOf(layers, from, value * factor, false), key: pathText([...at, key]) });
     }
   }
   return found.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
 }
 
-function settingOf(
-  layers: Layers,
-  path: readonly string[],
-  originPath: readonly string[],
-  value: JsonValue,
-): EffectiveSetting {
-  const { origin, exact } = originAt(layers, originPath);
-  const from: Origin = exact ? origin : { kind: 'default' };
-  const secret = isSecret(path, from);
-  return { key: pathText(path), value: secret ? MASK : value, origin: originText(from), secret };
+function settingOf(layers: Layers, path: readonly string[], value: JsonValue, marked: boolean): EffectiveSetting {
+  const { origin, exact } = originAt(layers, path);
+  const named = path[0] === 'connectors' && path.slice(2).some((key) => SECRET_WORDS.test(key));
+  const referenced = referencesOf(layers, path, value).some(
+    (each) => each.startsWith('file:') || SECRET_WORDS.test(each),
+  );
+  const secret = marked || named || referenced;
+  return {
+    key: pathText(path),
+    value: secret ? MASK : value,
+    origin: originText(exact ? origin : { kind: 'default' }),
+    secret,
+  };
 }
 
-function isSecret(path: readonly string[], origin: Origin): boolean {
-  const marked = path.some((_, i) =>
-    schemasAt(baseSchema(), path.slice(0, i + 1)).some((schema) => schema.writeOnly === true),
-  );
-  const named = path[0] === 'connectors' && path.slice(2).some((key) => SECRET_WORDS.test(key));
-  const referenced =
-    origin.kind === 'file' && origin.references.some((each) => each.startsWith('file:') || SECRET_WORDS.test(each));
-  return marked || named || referenced;
+/** Whether the schema says `writeOnly` of the value or of a mapping around it. */
+function isMarked(schema: JsonSchema, path: readonly string[]): boolean {
+  return path.some((_, i) => schemasAt(schema, path.slice(0, i + 1)).some((each) => each.writeOnly === true));
+}
+
+/** References in the value and in everything inside it: one secret item makes a list secret. */
+function referencesOf(layers: Layers, path: readonly PropertyKey[], value: JsonValue): readonly string[] {
+  const { origin, exact } = originAt(layers, path);
+  const own = exact && origin.kind === 'file' ? origin.references : [];
+  if (typeof value !== 'object' || value === null) return own;
+  const inside = isTree(value) ? Object.entries(value) : [...value.entries()];
+  return [...own, ...inside.flatMap(([key, below]) => referencesOf(layers, [...path, key], below))];
 }
 
 export function originText(origin: Origin): string {

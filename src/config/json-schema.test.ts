@@ -28,10 +28,9 @@ describe('the schema for editors', () => {
   });
 
   test('ties metadata to the type, and to the name when no type is given', () => {
-    expect(schema.definitions?.['connection']?.allOf).toContainEqual({
-      if: { properties: { type: { const: 'git' } }, required: ['type'] },
-      then: { properties: { metadata: { $ref: '#/definitions/metadata-git' } }, required: ['metadata'] },
-    });
+    const { if: condition, then } = schema.definitions?.['connection']?.allOf?.at(-1) ?? {};
+    expect(condition).toEqual({ properties: { type: { const: 'git' } }, required: ['type'] });
+    expect(then).toEqual({ properties: { metadata: { $ref: '#/definitions/metadata-git' } }, required: ['metadata'] });
     expect(schema.properties?.['connectors']?.properties).toHaveProperty('git.allOf');
   });
 

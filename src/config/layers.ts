@@ -75,9 +75,14 @@ export function originAt(
 
 export function valueAt(value: JsonValue | undefined, path: readonly PropertyKey[]): JsonValue | undefined {
   return path.reduce<JsonValue | undefined>((at, part) => {
-    if (Array.isArray(at) && typeof part === 'number') return at[part];
+    if (isList(at)) return typeof part === 'number' ? at[part] : undefined;
     return isTree(at) && Object.hasOwn(at, String(part)) ? at[String(part)] : undefined;
   }, value);
+}
+
+// Array.isArray would narrow a readonly array to any[].
+function isList(value: JsonValue | undefined): value is readonly JsonValue[] {
+  return Array.isArray(value);
 }
 
 /** Where a problem at `path` is shown: the value itself; for an unknown key the key; for a missing one the mapping around it. */

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import type { ZodType } from 'zod';
 import { Fault } from '#core/fault.ts';
 import type { JsonObject } from '#core/json.ts';
-import { toConfig, type WeirConfig } from './config.ts';
+import { CONNECTOR_LIMITS_DEFAULT, toConfig, type ConnectorLimits, type WeirConfig } from './config.ts';
 import { ConnectionSchema, WeirSchema, type WeirSettings } from './config-schema.ts';
 import {
   ENVIRONMENT,
@@ -48,6 +48,8 @@ export interface ParseConfigInput extends ConfigFile {
   readonly readFile: (path: string) => string;
   /** By connector type. Absent: types and metadata are taken unchecked (`weir config schema`, tests). */
   readonly metadataSchemas?: MetadataSchemas;
+  /** By connector type: what it suggests where the user says nothing. */
+  readonly connectorLimits?: ReadonlyMap<string, ConnectorLimits>;
 }
 
 export interface ParsedConfig {
@@ -57,6 +59,7 @@ export interface ParsedConfig {
   /** For `effectiveSettings`. */
   readonly settings: WeirSettings;
   readonly layers: Layers;
+  readonly metadataSchemas: MetadataSchemas;
 }
 
 /**
@@ -112,12 +115,19 @@ export function parseConfig(input: ParseConfigInput): ParsedConfig {
         : input.cwd;
   };
   const config = toConfig(settings, {
+    limitsOf: (type) => input.connectorLimits?.get(type) ?? CONNECTOR_LIMITS_DEFAULT,
     directory,
     toAbsolute: (path, text) => resolve(originAt(layers, path).exact ? startOf(path) : directory, text),
     directoryOf: (name) => startOf(['connectors', name]),
     metadataOf: (name) => metadata.values.get(name) ?? {},
   });
-  return { config, settings, layers, warnings: [...outer.warnings, ...missing.disabled.map(missingProblem)] };
+  return {
+    config,
+    settings,
+    layers,
+    metadataSchemas: input.metadataSchemas ?? new Map(),
+    warnings: [...outer.warnings, ...missing.disabled.map(missingProblem)],
+  };
 }
 
 function invalid(file: string, problems: readonly ConfigProblem[]): Fault {

@@ -38,7 +38,7 @@ export function pathText(path: readonly PropertyKey[]): string {
   }, '');
 }
 
-/** The candidate that was probably meant: at most a third of its letters differ, or it goes on where three letters stop. */
+/** The candidate that was probably meant: at most a third of its letters differ, or one is the beginning of the other. */
 export function nearestOf(written: string, candidates: Iterable<string>): string | undefined {
   let nearest: string | undefined;
   let best = Number.POSITIVE_INFINITY;
@@ -46,13 +46,19 @@ export function nearestOf(written: string, candidates: Iterable<string>): string
   for (const candidate of candidates) {
     const distance = editDistance(text.replaceAll('-', '_'), candidate.replaceAll('-', '_'));
     const near =
-      distance <= Math.max(1, Math.floor(candidate.length / 3)) || (text.length >= 3 && candidate.startsWith(text));
+      distance <= Math.max(1, Math.floor(candidate.length / 3)) ||
+      isBeginning(text, candidate) ||
+      isBeginning(candidate, text);
     if (near && distance < best) {
       nearest = candidate;
       best = distance;
     }
   }
   return nearest;
+}
+
+function isBeginning(short: string, long: string): boolean {
+  return short.length >= 3 && long.startsWith(short);
 }
 
 /** Insertions, deletions, replacements and swaps of neighbours (optimal string alignment). */

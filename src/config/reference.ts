@@ -6,6 +6,7 @@ import { pathText } from './problem.ts';
 const INTRODUCTION = `# Configuration
 
 <!-- Written by scripts/generate-schema.ts from the schema in src/config. Do not edit: change the descriptions there. -->
+<!-- prettier-ignore-start -->
 
 Weir reads \`weir.yaml\`. For each setting the first of these that says something wins: flags of the command line, environment
 variables, the project's \`weir.yaml\`, the user's \`$XDG_CONFIG_HOME/weir/weir.yaml\`, the default. \`weir check\` lists every
@@ -50,7 +51,7 @@ export function configurationReference(metadataSchemas: MetadataSchemas = new Ma
     '## Environment variables\n',
     environmentTable(),
   ];
-  return `${parts.join('\n').trimEnd()}\n`;
+  return `${parts.join('\n').trimEnd()}\n\n<!-- prettier-ignore-end -->\n`;
 }
 
 function isSection(schema: JsonSchema): boolean {
@@ -78,7 +79,7 @@ function rows(
 
 function shapeOf(schema: JsonSchema): string {
   if (schema.anyOf !== undefined) return [...new Set(schema.anyOf.map(shapeOf))].join(' or ');
-  if (schema.const !== undefined) return `\`${String(schema.const)}\``;
+  if (schema.const !== undefined) return `\`${JSON.stringify(schema.const)}\``;
   if (schema.enum !== undefined) return schema.enum.map((each) => `\`${String(each)}\``).join(', ');
   switch (schema.type) {
     case 'integer':

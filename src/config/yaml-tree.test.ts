@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { YAML_LIMITS, parseYamlTree } from './yaml-tree.ts';
+import { YAML_LIMITS } from './yaml-limits.ts';
+import { parseYamlTree } from './yaml-tree.ts';
 
 const sources = { env: {}, readFile: () => '' };
 const parse = (text: string) => parseYamlTree(text, 'weir.yaml', sources);
@@ -17,6 +18,12 @@ const LAUGHS = [
 describe('a hostile file ends with one sentence, soon', () => {
   test.each([
     ['billion laughs', LAUGHS, /more than 100 aliases or 20000 values/],
+    [
+      'few aliases of a long list',
+      `a: &a [${Array(1000).fill('1').join(', ')}]\nb: [${Array(90).fill('*a').join(', ')}]`,
+      /20000 values/,
+    ],
+    ['101 aliases', `a: &a 1\nb: [${Array(101).fill('*a').join(', ')}]`, /more than 100 aliases/],
     ['an alias that contains itself', 'a: &a [*a]', /contains itself/],
     ['300 KB', `a: ${'x'.repeat(300_000)}`, /has 300003 bytes, more than 262144/],
     ['brackets', fill('['), /nested more than 64 deep/],

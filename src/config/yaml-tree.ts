@@ -1,8 +1,6 @@
 // YAML text → plain values with the place of each, within stated limits and with every reference substituted.
 // The tree holds only maps, arrays and scalars of JSON; nulls in maps are left out, so an empty value means "not said".
 import {
-  CST,
-  Lexer,
   LineCounter,
   isAlias,
   isMap,
@@ -16,14 +14,7 @@ import {
 import type { JsonValue } from '#core/json.ts';
 import { pathText, type ConfigProblem } from './problem.ts';
 import { numberProblem, plainScalar, substitute, type ReferenceSources } from './substitute.ts';
-
-export const YAML_LIMITS = {
-  bytesMax: 256 * 1024, // of one file
-  lexemesMax: 60_000, // about 7,000 lines; 256 KB of nothing but punctuation would take seconds to compose
-  depthMax: 64, // of nested collections; deeper ones overflow the composer's stack
-  aliasesMax: 100,
-  nodesMax: 20_000, // values after aliases are expanded: this is what stops a billion laughs
-} as const;
+import { YAML_LIMITS, sizeProblem } from './yaml-limits.ts';
 
 export interface Place {
   readonly file: string;
@@ -94,44 +85,6 @@ export function parseYamlTree(text: string, file: string, sources: ReferenceSour
   const value = reader.read(root, []);
   // The root is a map, so `read` gave an object; anything else was reported.
   return reader.tree(value as { readonly [key: string]: JsonValue });
-}
-
-/** Measures before parsing, so that a hostile file costs a bounded time (T30). */
-function sizeProblem(text: string, file: string): ConfigProblem | undefined {
-  const found = (problem: string, hint: string): ConfigProblem => ({
-    file,
-    line: 1,
-    column: 1,
-    path: '',
-    problem,
-    hint,
-  });
-  const bytes = new TextEncoder().encode(text).length;
-  if (bytes > YAML_LIMITS.bytesMax)
-    return found(
-      `the file has ${bytes} bytes, more than ${YAML_LIMITS.bytesMax}`,
-      'this is not a weir.yaml, or it carries data that belongs elsewhere',
-    );
-  let lexemes = 0;
-  let flowDepth = 0;
-  let lineDepth = 0;
-  for (const lexeme of new Lexer().lex(text)) {
-    lexemes += 1;
-    const type = CST.tokenType(lexeme);
-    if (type === 'newline') lineDepth = 0;
-    else if (type === 'flow-map-start' || type === 'flow-seq-start') flowDepth += 1;
-    else if (type === 'flow-map-end' || type === 'flow-seq-end') flowDepth -= 1;
-    else if (type === 'seq-item-ind' || type === 'explicit-key-ind' || type === 'map-value-ind')
-      lineDepth += flowDepth > 0 ? 0 : 1;
-    if (flowDepth > YAML_LIMITS.depthMax || lineDepth > YAML_LIMITS.depthMax)
-      return found(`nested more than ${YAML_LIMITS.depthMax} deep`, 'flatten it');
-    if (lexemes > YAML_LIMITS.lexemesMax)
-      return found(
-        `more than ${YAML_LIMITS.lexemesMax} YAML symbols`,
-        'split the connectors over several Weir instances',
-      );
-  }
-  return undefined;
 }
 
 function syntaxWords(code: string, message: string, line: string): { problem: string; hint: string } {

@@ -58,7 +58,7 @@ export interface Stream<Config = unknown, Cursor = JsonValue> {
    * cleanup belongs in `finally`. A throw ends the run as failed; what was yielded before it stays.
    */
   pull(ctx: ConnectorContext<Config>, cursor: Cursor | undefined): AsyncGenerator<Page<Cursor>, void, undefined>;
-  /** Every key that exists at the source now, in any order. A throw means the listing is not complete and nothing is deleted. */
+  /** Streams of documents only: every key that exists at the source now, in any order. A throw means the listing is not complete and nothing is deleted. */
   listIds?(ctx: ConnectorContext<Config>, cursor: Cursor): AsyncGenerator<readonly string[], void, undefined>;
   /** More than this share of a stream vanishing in one listing asks an operator. 1: the listing cannot be wrong. */
   readonly deletedRatioMax?: number;

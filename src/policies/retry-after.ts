@@ -13,14 +13,15 @@ export interface RetryAfterContext {
 
 const SECONDS = /^\d{1,10}$/;
 const DIGITS = /^\d+$/;
+const HEADER_LENGTH_MAX = 128; // the longest date has 33 characters
 
 /**
  * Milliseconds the server asks us to wait, in [0, capMs]; undefined for anything that is not one of the forms of
  * RFC 9110 §10.2.3, for then the backoff decides. A date in the past is 0: the caller still never goes below its backoff.
  */
 export function parseRetryAfter(header: string | null | undefined, context: RetryAfterContext): number | undefined {
-  const text = header?.replace(/^[ \t]+|[ \t]+$/g, '');
-  if (text === undefined || text === '') return undefined;
+  if (header === null || header === undefined || header.length > HEADER_LENGTH_MAX) return undefined;
+  const text = header.replace(/^[ \t]+|[ \t]+$/g, '');
   const capMs = context.capMs ?? RETRY_AFTER_MS_MAX;
   // Digits are looked at before they are read: parseInt would take 'Thu, …' for "no wait" and '-5' for a wait.
   if (SECONDS.test(text)) return Math.min(Number(text) * 1_000, capMs);

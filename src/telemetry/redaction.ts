@@ -16,6 +16,7 @@ export const REDACTED = '[redacted]';
 const CUT = '[cut]';
 const CUT_ENDING = ` ${CUT}`;
 const GUARD_CHARS = 2048; // read beyond the limit: the longest written form of one piece of a secret, so that a cut never shows a part
+const WORD_CHARS_MAX = 128; // a cut moves back at most this far to fall between words
 const BASE64_EDGE = 2; // characters on each side that still carry bits of the secret
 
 export interface Redactor {
@@ -40,12 +41,14 @@ export function createRedactor(options: { readonly secrets: readonly string[] })
     patterns.push(...secretPatternsOf(secret, REDACTION_LIMITS.secretCharsMin));
   };
   const redactWithin = (text: string, charsMax: number): string => {
-    const long = text.length > charsMax;
-    const clean = redactShapes(redactSecrets(text.slice(0, charsMax + GUARD_CHARS), patterns), REDACTED);
+    // A text that was cut before keeps its ending, which would otherwise be taken for part of what stands before it.
+    if (text.endsWith(CUT_ENDING) && text.length <= charsMax) return redactAll(text.slice(0, -CUT_ENDING.length)) + CUT_ENDING;
+    const clean = redactAll(text.slice(0, charsMax + GUARD_CHARS));
+    if (text.length <= charsMax + GUARD_CHARS) return clean.length <= charsMax ? clean : cutAt(clean, charsMax);
     // The end of what was read may be the beginning of a secret that was not read to its end.
-    const sure = text.length > charsMax + GUARD_CHARS ? clean.slice(0, Math.max(0, clean.length - GUARD_CHARS)) : clean;
-    return sure.length > charsMax || (long && sure !== clean) ? cutAt(sure, charsMax) : sure;
+    return cutAt(clean, Math.min(charsMax, clean.length - GUARD_CHARS));
   };
+  const redactAll = (text: string): string => redactShapes(redactSecrets(text, patterns), REDACTED);
 
   for (const secret of options.secrets) register(secret);
   return {
@@ -100,12 +103,12 @@ function replaceSpans(text: string, spans: readonly Span[]): string {
 
 /** Between words where possible and never inside a marker: half a marker would be redacted again by the next pass. */
 function cutAt(text: string, charsMax: number): string {
-  let end = Math.min(text.length, charsMax - CUT_ENDING.length);
+  let end = Math.max(0, charsMax - CUT_ENDING.length);
   const space = text.lastIndexOf(' ', end);
-  if (end - space < REDACTION_LIMITS.keyCharsMax) end = space;
+  if (space > 0 && end - space < WORD_CHARS_MAX) end = space;
   const marker = text.lastIndexOf(REDACTED, end);
   if (marker >= 0 && marker < end && marker + REDACTED.length > end) end = marker;
-  return `${text.slice(0, Math.max(0, end)).trimEnd()}${CUT_ENDING}`;
+  return `${text.slice(0, end).trimEnd()}${CUT_ENDING}`;
 }
 
 interface Walk {
@@ -122,7 +125,7 @@ function valueOf(value: unknown, walk: Walk): JsonValue {
     case 'string':
       return textOf(value, walk);
     case 'number':
-      return Number.isFinite(value) ? value : String(value);
+      return Number.isFinite(value) ? value : textOf(String(value), walk);
     case 'boolean':
       return value;
     case 'bigint':
@@ -143,17 +146,17 @@ function textOf(text: string, walk: Walk): string {
 }
 
 function objectOf(value: object, walk: Walk): JsonValue {
-  if (walk.ancestors.includes(value)) return '[circular]';
-  if (walk.ancestors.length >= REDACTION_LIMITS.depthMax) return '[too deep]';
+  if (walk.ancestors.includes(value)) return textOf('[circular]', walk);
+  if (walk.ancestors.length >= REDACTION_LIMITS.depthMax) return textOf('[too deep]', walk);
   walk.ancestors.push(value);
   try {
     if (Array.isArray(value)) return itemsOf(value, walk);
-    if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `[${value.byteLength} bytes]`;
-    if (value instanceof Date) return Number.isFinite(value.getTime()) ? value.toISOString() : 'invalid date';
+    if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return textOf(`[${value.byteLength} bytes]`, walk);
+    if (value instanceof Date) return textOf(Number.isFinite(value.getTime()) ? value.toISOString() : 'invalid date', walk);
     if (value instanceof URL) return textOf(value.href, walk);
     return membersOf(entriesOf(value), walk);
   } catch {
-    return '[unreadable]'; // a getter or a proxy threw
+    return textOf('[unreadable]', walk); // a getter or a proxy threw
   } finally {
     walk.ancestors.pop();
   }

@@ -17,10 +17,10 @@ export function secretPatternsOf(secret: string, charsMin: number): readonly Sec
   ]);
 }
 
-function piecesOf(secret: string, charsMin: number): ReadonlySet<string> {
+function piecesOf(secret: string, charsMin: number): readonly string[] {
   // Lines on their own as well: a key in PEM form comes back with other line ends or indented.
   const lines = secret.split(/[\r\n]+/).filter((line) => line.trim().length >= charsMin);
-  return new Set([secret, ...lines].flatMap(cutInPieces));
+  return [...new Set([secret, ...lines].flatMap(cutInPieces))];
 }
 
 function cutInPieces(text: string): readonly string[] {

@@ -2,7 +2,7 @@
 
 // Members whose value never leaves, whatever it is: compared without case, `_`, `-`, `.` and blanks, at the end of the name.
 const SENSITIVE_NAME =
-  /(?:password|passwd|pwd|passphrase|secret|token|apikey|privatekey|secretkey|accesskey|signingkey|authorization|cookie|credentials?|connectionstring)$/;
+  /(?:passwords?|passwd|pwd|passphrase|secrets?|token|apikeys?|privatekey|secretkey|accesskey|signingkey|authorization|cookies?|credentials?|connectionstring)$/;
 
 /** `max_tokens` and `token_type` are not; `X-Api-Key`, `client_secret`, `refreshToken` and `Set-Cookie` are. */
 export function isSensitiveName(name: string): boolean {
@@ -20,19 +20,20 @@ interface Shape {
   readonly keeps: number;
 }
 
+const HEADERS = '\\bauthorization|\\b(?:set-)?cookie';
+
 // Every quantifier is bounded or ends at a character it cannot contain, so time stays linear in the text.
 const SHAPES: readonly Shape[] = [
-  // The whole rest of the line: schemes have several words (`Digest username=…, response=…`), cookies several pairs.
-  { expression: new RegExp(`\\b(authorization|(?:set-)?cookie)(${ASSIGN}${QUOTE})(?!\\[cut\\])[^\\r\\n"']+`, 'gi'), keeps: 2 },
+  // Without quotes the whole rest of the line: schemes have several words (`Digest username="…", response="…"`), cookies several pairs.
+  { expression: new RegExp(`(${HEADERS})(${ASSIGN})[^\\s"'\\\\][^\\r\\n]*`, 'gi'), keeps: 2 },
   { expression: /-----BEGIN ([A-Z ]{0,40})PRIVATE KEY-----[A-Za-z0-9+/=\s\\]{0,8192}(?:-----END [A-Z ]{0,40}PRIVATE KEY-----)?/g, keeps: 0 },
   { expression: /(:\/\/)(?!git@|\[redacted\]@)[^\s/@"'<>]{1,1024}(?=@)/g, keeps: 1 },
   { expression: /\b(bearer)([ \t]{1,4})[A-Za-z0-9._~+/=-]{8,}/gi, keeps: 2 },
   // Base64 of `user:password` has capitals, digits or padding; "basic authentication" has not.
-  { expression: /\b(basic)([ \t]{1,4})(?=[a-z+/]{0,512}[A-Z0-9=])[A-Za-z0-9+/=_-]{8,}/g, keeps: 2 },
-  { expression: /\b(Basic)([ \t]{1,4})(?=[a-z+/]{0,512}[A-Z0-9=])[A-Za-z0-9+/=_-]{8,}/g, keeps: 2 },
-  { expression: new RegExp(`(${NAMES})(${ASSIGN}\\\\{0,4}")(?!\\[cut\\])[^"\\r\\n]+`, 'gi'), keeps: 2 },
-  { expression: new RegExp(`(${NAMES})(${ASSIGN}\\\\{0,4}')(?!\\[cut\\])[^'\\r\\n]+`, 'gi'), keeps: 2 },
-  { expression: new RegExp(`(${NAMES})(${ASSIGN})(?!\\[cut\\])[^\\s&,;"'\\\\]+`, 'gi'), keeps: 2 },
+  { expression: /\b([Bb]asic)([ \t]{1,4})(?=[a-z+/]{0,512}[A-Z0-9=])[A-Za-z0-9+/=_-]{8,}/g, keeps: 2 },
+  { expression: new RegExp(`(${HEADERS}|${NAMES})(${ASSIGN}\\\\{0,4}")[^"\\r\\n]+`, 'gi'), keeps: 2 },
+  { expression: new RegExp(`(${HEADERS}|${NAMES})(${ASSIGN}\\\\{0,4}')[^'\\r\\n]+`, 'gi'), keeps: 2 },
+  { expression: new RegExp(`(${NAMES})(${ASSIGN})[^\\s&,;"'\\\\]+`, 'gi'), keeps: 2 },
   // Tokens that vendors made recognisable: GitHub, Slack, AWS, and every JWT.
   { expression: /\b(?:gh[opsur]_\w{20,255}|github_pat_\w{20,255}|xox[abeprs]-[\w-]{10,255}|AKIA[0-9A-Z]{16})/g, keeps: 0 },
   { expression: /\beyJ[\w-]{8,4096}\.[\w-]{8,4096}\.[\w-]{0,4096}/g, keeps: 0 },

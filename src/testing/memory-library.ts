@@ -2,7 +2,7 @@ import type { Event } from '#core/event.ts';
 import type { LogEntry } from '#core/event-log.ts';
 import type { Fence } from '#core/leases.ts';
 import { type DocumentRef, type Library, LIBRARY_LIMITS, type Neighbour, type SearchPage, type SearchQuery, type SearchResult } from '#core/library.ts';
-import type { SettleBatch } from './memory-storage.ts';
+import type { SettleBatch } from './memory-log.ts';
 
 /** `event` is undefined for a tombstone: a version and nothing else. */
 export interface StoredDocument {

@@ -5,6 +5,9 @@ import type { Fence } from '#core/leases.ts';
 import { partitionLeaseName, streamLeaseName } from '#core/names.ts';
 import type { LeaseModel, LogModel } from './log-model.ts';
 
+/** Settles what a built-in sink is about to write; the sink writes in the same synchronous step, as in one transaction. */
+export type SettleBatch = (reader: string, partition: number, entries: readonly LogEntry[], fence: Fence) => 'committed' | 'fenced';
+
 /** The model as an EventLog: waits a turn as a group commit would, then writes in one synchronous step. */
 export class MemoryLog implements EventLog {
   readonly #model: LogModel;

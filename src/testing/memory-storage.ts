@@ -2,13 +2,12 @@
 // can be passed, and gives simulations a storage without a disk. Durable means here: survives close() and crash().
 
 import type { Clock } from '#core/env.ts';
-import type { LogEntry } from '#core/event-log.ts';
-import type { Fence, Leases } from '#core/leases.ts';
+import type { Leases } from '#core/leases.ts';
 import type { TimelineRow } from '#core/timeline.ts';
 import type { OpenedStorage, StorageHarness } from './engine-harness.ts';
 import { LeaseModel, LogModel } from './log-model.ts';
 import { MemoryLibrary, type StoredDocument } from './memory-library.ts';
-import { MemoryLog } from './memory-log.ts';
+import { MemoryLog, type SettleBatch } from './memory-log.ts';
 import { memoryStore, type StoreRows } from './memory-store.ts';
 import { MemoryTimeline } from './memory-timeline.ts';
 import { SimulatedClock } from './simulated-clock.ts';
@@ -21,9 +20,6 @@ export interface MemoryData {
   readonly timeline: TimelineRow[];
   readonly documents: Map<string, StoredDocument>;
 }
-
-/** Settles what a built-in sink is about to write; the sink writes in the same synchronous step, as in one transaction. */
-export type SettleBatch = (reader: string, partition: number, entries: readonly LogEntry[], fence: Fence) => 'committed' | 'fenced';
 
 export interface MemorySession extends OpenedStorage {
   /** From here on nothing is written any more; appends still waiting for their turn answer `storage_unknown`. */

@@ -1,7 +1,7 @@
 import type { LogEntry } from '#core/event-log.ts';
 import type { Fence } from '#core/leases.ts';
 import type { Timeline, TimelinePage, TimelineQuery, TimelineRow } from '#core/timeline.ts';
-import type { SettleBatch } from './memory-storage.ts';
+import type { SettleBatch } from './memory-log.ts';
 
 /** Every row in one list; each query filters all of them. */
 export class MemoryTimeline implements Timeline {

@@ -1,0 +1,61 @@
+import { z, type ZodObject, type ZodType } from 'zod';
+import type { Env } from '#core/env.ts';
+import { Fault } from '#core/fault.ts';
+import type { EventLog } from '#core/event-log.ts';
+import type { Store } from '#core/store.ts';
+import type { Engine } from '#engine/engine.ts';
+import type { Heartbeat } from '#engine/heartbeat.ts';
+
+/** What a caller may do. Each role may do everything of those before it. */
+export const ROLES = ['viewer', 'operator', 'deployer', 'admin'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** Grows only when a field is removed or changes its meaning. */
+export const SCHEMA_VERSION = 1 as const; // `as const`: object literals keep it as 1, not number
+export const schemaVersion = z.literal(SCHEMA_VERSION).describe('grows only when a field is removed or changes its meaning');
+
+export interface OperationContext {
+  readonly env: Env;
+  readonly engine: Engine;
+  readonly log: EventLog;
+  readonly store: Store;
+  /** Every query is limited to these tenants (I9). */
+  readonly tenants: readonly string[];
+  readonly signal: AbortSignal;
+  /** The last heartbeat of the worker on this data directory, if there ever was one. */
+  readonly heartbeat: () => Promise<Heartbeat | undefined>;
+  /** Called by long verbs with a line for people. */
+  readonly progress: (line: string) => void;
+}
+
+export interface Operation<Input = unknown, Output = unknown> {
+  /** `noun.verb`; also the OpenAPI operationId. */
+  readonly name: string;
+  readonly title: string;
+  readonly role: Role;
+  /** Whether it changes anything. */
+  readonly changes: boolean;
+  readonly http: { readonly method: 'GET' | 'POST'; readonly path: string };
+  /** Members of the path, the query or the body, as HTTP sees them: strings are coerced. */
+  readonly input: ZodObject;
+  readonly output: ZodType<Output>;
+  run(ctx: OperationContext, input: Input): Promise<Output>;
+}
+
+/** Types the literal: `run` gets what `input` parses to and must return what `output` describes. */
+export function defineOperation<Input extends ZodObject, Output>(
+  operation: Omit<Operation<z.infer<Input>, Output>, 'input'> & { readonly input: Input },
+): Operation<z.infer<Input>, Output> & { readonly input: Input } {
+  return operation;
+}
+
+/** Checks what a caller sent and runs it. Throws `input_invalid` with every problem at once, or what the operation throws. */
+export async function runOperation<Input, Output>(operation: Operation<Input, Output>, ctx: OperationContext, input: unknown): Promise<Output> {
+  const parsed = operation.input.safeParse(input);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => ({ path: `/${issue.path.join('/')}`, problem: issue.message }));
+    throw new Fault('input_invalid', `${operation.name}: ${problems.map(({ path, problem }) => `${path}: ${problem}`).join('; ')}`, { problems });
+  }
+  // The operation's own schema has just produced it.
+  return operation.run(ctx, parsed.data as Input);
+}

@@ -1,0 +1,61 @@
+import type { Fault } from '#core/fault.ts';
+
+/** What waits looks at this. A holder of a signal rather than the signal: most calls end before anybody needs one. */
+export interface Stoppable {
+  readonly signal: AbortSignal;
+}
+
+/**
+ * One piece of work that can be stopped from outside: by its deadline, or with the larger work it is part of. The signal is
+ * made when first asked for. Entry of one deadline queue at a time; those fields are the queue's alone.
+ */
+export class Scope implements Stoppable {
+  readonly operation: string;
+  /** The caller's own signal, by which the guard finds the calls to stop. */
+  readonly caller: AbortSignal | undefined;
+  deadlineMs = 0;
+  queued = false;
+  earlier: Scope | undefined;
+  later: Scope | undefined;
+  #fault: Fault | undefined;
+  #controller: AbortController | undefined;
+  #part: Scope | undefined;
+  #reject: ((fault: Fault) => void) | undefined;
+
+  constructor(operation: string, whole?: Scope, caller?: AbortSignal) {
+    this.operation = operation;
+    this.caller = caller;
+    if (whole !== undefined) whole.#part = this; // one part at a time: a call makes its attempts one after the other
+  }
+
+  /** Why it was stopped. */
+  get fault(): Fault | undefined {
+    return this.#fault;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#fault !== undefined) this.#controller.abort(this.#fault);
+    }
+    return this.#controller.signal;
+  }
+
+  /** The first reason counts; later ones are ignored. */
+  stop(fault: Fault): void {
+    if (this.#fault !== undefined) return;
+    this.#fault = fault;
+    this.#controller?.abort(fault);
+    this.#part?.stop(fault);
+    this.#reject?.(fault);
+  }
+
+  /** Settles like `work`, or rejects the moment the scope is stopped, for work that does not heed its signal. */
+  race<T>(work: Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#reject = reject;
+      if (this.#fault !== undefined) reject(this.#fault);
+      work.then(resolve, reject); // both stay attached: what comes after a stop is swallowed, never an unhandled rejection
+    });
+  }
+}

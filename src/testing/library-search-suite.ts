@@ -1,0 +1,276 @@
+// What Library.search promises: words mean themselves, whatever else is in the query, and results say where the hit is.
+
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { LIBRARY_LIMITS, type SearchQuery, type SearchResult } from '#core/library.ts';
+import { type OpenHarness, PROPERTY_TIMEOUT_MS, runsOf, type StorageSession, withStorage } from './engine-harness.ts';
+import { ingest, sample, SAMPLE_STREAM } from './event-samples.ts';
+import { HOSTILE_TEXTS, hostileText } from './hostile-text.ts';
+
+const MARKED = /\u0002([^\u0002\u0003]*)\u0003/g;
+const MARKS = /[\u0002\u0003]/;
+
+export function librarySearchSuite(openHarness: OpenHarness): void {
+  describe('search', () => {
+    findsWords(openHarness);
+    keepsToItsScope(openHarness);
+    showsTheHit(openHarness);
+    survivesHostileQueries(openHarness);
+  });
+}
+
+/** Five documents whose words overlap; the key says what is in them. */
+async function openGarden(session: StorageSession): Promise<void> {
+  const of = { ...SAMPLE_STREAM, connection: 'code' };
+  await ingest(session, session.store.library, [
+    sample({ key: 'alpha-beta', title: 'one', text: 'alpha and then beta' }),
+    sample({ key: 'beta-alpha', title: 'two', text: 'beta alpha' }),
+    sample({ key: 'gamma', title: 'gamma', text: 'nothing more' }),
+    sample({ key: 'delta', title: 'four', text: 'delta only', of }),
+    sample({ key: 'not', title: 'five', text: 'alpha not beta' }),
+  ]);
+}
+
+async function search(session: StorageSession, words: string, rest: Partial<SearchQuery> = {}) {
+  return session.store.library.search({ tenants: ['a'], words, limit: 100, ...rest });
+}
+
+async function keysOf(session: StorageSession, words: string, rest: Partial<SearchQuery> = {}): Promise<string[]> {
+  const { results, total } = await search(session, words, rest);
+  expect(total).toBeGreaterThanOrEqual(results.length);
+  return results.map(({ key }) => key).toSorted();
+}
+
+function findsWords(openHarness: OpenHarness): void {
+  it('finds by words of text and title, in any case', () =>
+    withStorage(openHarness, async (session) => {
+      await openGarden(session);
+      expect(await keysOf(session, 'delta')).toEqual(['delta']);
+      expect(await keysOf(session, 'GAMMA')).toEqual(['gamma']);
+      expect(await keysOf(session, 'absent')).toEqual([]);
+      expect(await search(session, 'absent')).toEqual({ total: 0, results: [] });
+    }));
+
+  it('wants all words first, and takes any of them when no document has all', () =>
+    withStorage(openHarness, async (session) => {
+      await openGarden(session);
+      expect(await keysOf(session, 'beta then')).toEqual(['alpha-beta']);
+      expect(await keysOf(session, 'nothing gamma')).toEqual(['gamma']); // one word in the text, one in the title
+      expect(await keysOf(session, 'gamma delta absent')).toEqual(['delta', 'gamma']);
+    }));
+
+  it('wants quoted words side by side and in order', () =>
+    withStorage(openHarness, async (session) => {
+      await openGarden(session);
+      expect(await keysOf(session, '"beta alpha"')).toEqual(['beta-alpha']);
+      expect(await keysOf(session, '"alpha beta"')).toEqual([]);
+      expect(await keysOf(session, '"and then" alpha')).toEqual(['alpha-beta']);
+      expect(await keysOf(session, '"alpha beta" gamma')).toEqual(['gamma']);
+    }));
+
+  it('total counts all, results come best first and at most limit and resultsMax', () =>
+    withStorage(openHarness, async (session) => {
+      const count = LIBRARY_LIMITS.resultsMax + 10;
+      const many = Array.from({ length: count }, (_, at) => sample({ key: `d-${at}`, title: `t${at}`, text: `word ${'filler '.repeat(at % 7)}` }));
+      await ingest(session, session.store.library, many);
+      const few = await search(session, 'word', { limit: 3 });
+      expect([few.total, few.results.length]).toEqual([count, 3]);
+      const all = await search(session, 'word', { limit: 10_000 });
+      expect([all.total, all.results.length]).toEqual([count, LIBRARY_LIMITS.resultsMax]);
+      const scores = all.results.map(({ score }) => score);
+      expect(scores).toEqual(scores.toSorted((a, b) => b - a));
+      expect(scores[0]).toBeGreaterThan(scores.at(-1) ?? 0);
+    }));
+
+  it('ranks the document that is about the word above one that mentions it', () =>
+    withStorage(openHarness, async (session) => {
+      const filler = 'some other words about other things '.repeat(40);
+      await ingest(session, session.store.library, [
+        sample({ key: 'mentions', title: 'other', text: `${filler} lighthouse ${filler}` }),
+        sample({ key: 'about', title: 'lighthouse', text: 'a lighthouse is a lighthouse' }),
+      ]);
+      expect((await search(session, 'lighthouse')).results.map(({ key }) => key)).toEqual(['about', 'mentions']);
+    }));
+}
+
+function keepsToItsScope(openHarness: OpenHarness): void {
+  it('looks only at the given tenants and connection', () =>
+    withStorage(openHarness, async (session) => {
+      await openGarden(session);
+      const of = { ...SAMPLE_STREAM, tenant: 'b' };
+      await ingest(session, session.store.library, [sample({ of, key: 'foreign', text: 'alpha delta unheard' })]);
+      expect(await keysOf(session, 'unheard')).toEqual([]);
+      expect(await keysOf(session, 'delta')).toEqual(['delta']);
+      expect(await keysOf(session, 'delta', { tenants: ['b', 'a'] })).toEqual(['delta', 'foreign']);
+      expect(await search(session, 'delta', { tenants: [] })).toEqual({ total: 0, results: [] });
+      expect(await keysOf(session, 'delta', { connection: 'wiki' })).toEqual([]);
+      expect(await keysOf(session, 'delta', { connection: 'code' })).toEqual(['delta']);
+      // "When no document has them all" is said of the documents in scope: the foreign one has both words.
+      expect(await keysOf(session, 'delta unheard')).toEqual(['delta']);
+      for (const text of HOSTILE_TEXTS) expect(await search(session, 'alpha', { tenants: [text], connection: text })).toEqual({ total: 0, results: [] });
+    }));
+
+  it('says of each result where it comes from', () =>
+    withStorage(openHarness, async (session) => {
+      await ingest(session, session.store.library, [sample({ title: 'Home', text: 'zebra', url: 'https://wiki.example/home' })]);
+      const [result] = (await search(session, 'zebra')).results;
+      expect(result).toMatchObject({ ...SAMPLE_STREAM, key: 'page-1', title: 'Home', url: 'https://wiki.example/home' });
+      expect(Date.parse(result?.time ?? '')).toBe(Date.UTC(2026, 0, 1, 10));
+    }));
+}
+
+async function onlyResult(session: StorageSession, words: string): Promise<SearchResult> {
+  const { results } = await search(session, words);
+  const [result] = results;
+  if (result === undefined || results.length > 1) throw new Error(`${words} finds ${results.length} documents, not one`);
+  return result;
+}
+
+function showsTheHit(openHarness: OpenHarness): void {
+  it('gives the line of the first hit and puts it into the address', () =>
+    withStorage(openHarness, async (session) => {
+      const text = 'intro\r\n\nsee red and\nblue there\n\nthe red blue house\nred again';
+      await ingest(session, session.store.library, [sample({ title: 'colours', text, url: 'file:///c.md#L{line}' })]);
+      const place = async (words: string) => {
+        const { line, url } = await onlyResult(session, words);
+        return [line, url];
+      };
+      expect(await place('intro')).toEqual([1, 'file:///c.md#L1']);
+      expect(await place('red')).toEqual([3, 'file:///c.md#L3']);
+      expect(await place('house blue')).toEqual([4, 'file:///c.md#L4']);
+      expect(await place('"red blue"')).toEqual([6, 'file:///c.md#L6']);
+      expect(await place('AGAIN')).toEqual([7, 'file:///c.md#L7']);
+    }));
+
+  it('gives no line and cuts the fragment when only the title matched', () =>
+    withStorage(openHarness, async (session) => {
+      await ingest(session, session.store.library, [
+        sample({ title: 'colours', text: 'red', url: 'file:///c.md#L{line}' }),
+        sample({ key: 'bare', title: 'shapes' }),
+        sample({ key: 'linked', links: [{ rel: 'to', to: 'page-1' }], text: 'x' }),
+      ]);
+      expect(await onlyResult(session, 'colours')).toMatchObject({ line: undefined, url: 'file:///c.md' });
+      expect(await onlyResult(session, 'shapes')).toMatchObject({ line: undefined, url: undefined });
+      const [neighbour] = (await session.store.library.neighbours({ tenant: 'a', connection: 'wiki', key: 'linked' })) ?? [];
+      expect(neighbour?.document?.url).toBe('file:///c.md');
+    }));
+
+  it('leaves other braces and fragments of an address alone', () =>
+    withStorage(openHarness, async (session) => {
+      const urls = ['https://x.example/#L{line}/more', 'https://x.example/{line}', 'https://x.example/#section', 'https://x.example/#L7'];
+      await ingest(session, session.store.library, urls.map((url, at) => sample({ key: `u-${at}`, text: `zebra${at}`, url })));
+      for (const [at, url] of urls.entries()) expect((await onlyResult(session, `zebra${at}`)).url).toBe(url);
+    }));
+
+  it('marks every hit in the snippet and nothing else, and keeps it short', () =>
+    withStorage(openHarness, async (session) => {
+      const filler = 'lorem ipsum dolor '.repeat(200);
+      await ingest(session, session.store.library, [sample({ title: 'long', text: `${filler}Zebra meets <b>zebra</b>${filler}` })]);
+      const { snippet } = await onlyResult(session, 'zebra');
+      expect([...snippet.matchAll(MARKED)].map(([, word]) => word)).toEqual(['Zebra', 'zebra']);
+      expect(snippet.replace(MARKED, '')).not.toMatch(MARKS);
+      expect(snippet.split(/\s+/).length).toBeLessThanOrEqual(LIBRARY_LIMITS.snippetTokens + 4);
+    }));
+
+  it('a title that matched alone is marked too, or the snippet has no marks', () =>
+    withStorage(openHarness, async (session) => {
+      await ingest(session, session.store.library, [sample({ title: 'zebra', text: 'nothing of the kind' })]);
+      const { snippet } = await onlyResult(session, 'zebra');
+      for (const [, word] of snippet.matchAll(MARKED)) expect(word).toBe('zebra');
+    }));
+
+  it('marks that stand in the document itself do not come out as hits', () =>
+    withStorage(openHarness, async (session) => {
+      await ingest(session, session.store.library, [sample({ title: 'forged', text: '\u0002forged\u0003 \u0003 zebra \u0002' })]);
+      const { snippet } = await onlyResult(session, 'zebra');
+      expect([...snippet.matchAll(MARKED)].map(([, word]) => word)).toEqual(['zebra']);
+      expect(snippet.replace(MARKED, '')).not.toMatch(MARKS);
+    }));
+}
+
+/** What a query can look like when it is folded as loosely as any tokenizer does: without marks, signs and case. */
+function folded(text: string): string {
+  return text.normalize('NFKD').replace(/[\p{M}\p{C}]/gu, '').toLowerCase();
+}
+
+function survivesHostileQueries(openHarness: OpenHarness): void {
+  it('operators, prefixes, column names and signs of a query language are ordinary words or nothing', () =>
+    withStorage(openHarness, async (session) => {
+      await openGarden(session);
+      const both = ['alpha-beta', 'beta-alpha', 'not'];
+      const expected: Readonly<Record<string, readonly string[]>> = {
+        'alpha NOT beta': ['not'],
+        'alpha AND gamma': ['alpha-beta'], // "and" stands in that text, gamma elsewhere: no document has all three
+        'gamma OR delta': ['delta', 'gamma'],
+        'alp*': [],
+        'alpha*': both,
+        '^alpha': both,
+        '-alpha': both,
+        '+alpha -beta': both,
+        'title:gamma': ['gamma'],
+        '{title}: gamma': ['gamma'],
+        'NEAR(alpha beta)': both,
+        '(alpha': both,
+        'alpha)': both,
+        '"alpha': both,
+        'alpha"': both,
+        "alpha'": both,
+        'alpha;--': both,
+        '"" alpha': both,
+        'alpha\u0000': both,
+        '': [],
+        '   ': [],
+        '"': [],
+        '""': [],
+        '* ^ - + ( ) : { }': [],
+      };
+      for (const [words, keys] of Object.entries(expected)) {
+        const own = words === 'alpha AND gamma' ? ['alpha-beta', 'beta-alpha', 'gamma', 'not'] : [...keys];
+        expect(await keysOf(session, words), words).toEqual(own);
+      }
+    }));
+
+  it('no query throws, and each finds only documents that have one of its words', { timeout: PROPERTY_TIMEOUT_MS }, () =>
+    withStorage(openHarness, async (session) => {
+      await openGarden(session);
+      const wordsIn = new Map([
+        ['alpha-beta', ['one', 'alpha', 'and', 'then', 'beta']],
+        ['beta-alpha', ['two', 'beta', 'alpha']],
+        ['gamma', ['gamma', 'nothing', 'more']],
+        ['delta', ['four', 'delta', 'only']],
+        ['not', ['five', 'alpha', 'not', 'beta']],
+      ]);
+      const property = fc.asyncProperty(hostileText(2_000), async (words) => {
+        for (const { key, snippet } of (await search(session, words)).results) {
+          expect(wordsIn.get(key)?.some((word) => folded(words).includes(word))).toBe(true);
+          expect(snippet.replace(MARKED, '')).not.toMatch(MARKS);
+        }
+      });
+      await fc.assert(property, { ...runsOf('light'), examples: HOSTILE_TEXTS.map((text) => [text]) });
+    }),
+  );
+
+  it('a word is found whatever stands around it', { timeout: PROPERTY_TIMEOUT_MS }, () =>
+    withStorage(openHarness, async (session) => {
+      await openGarden(session);
+      // Quotes could make a phrase of the word and its neighbours; everything else must not.
+      const junk = hostileText(60).map((text) => text.replaceAll('"', ' '));
+      const property = fc.asyncProperty(junk, junk, async (before, after) => {
+        expect((await search(session, `${before} delta ${after}`)).total).toBeGreaterThan(0);
+      });
+      await fc.assert(property, { ...runsOf('light'), examples: HOSTILE_TEXTS.map((text) => [text.slice(0, 60).replaceAll('"', ' '), '']) });
+    }),
+  );
+
+  it('very long queries are cut, not refused', () =>
+    withStorage(openHarness, async (session) => {
+      await openGarden(session);
+      const long = ['delta '.repeat(100_000), 'x'.repeat(1_000_000), '"'.repeat(100_000), '(('.repeat(50_000), `delta ${'"y" '.repeat(50_000)}`];
+      const found = await Promise.all(long.map((words) => keysOf(session, words)));
+      expect(found).toEqual([['delta'], [], [], [], ['delta']]);
+      // Terms beyond queryTermsMax are ignored: the last word of these is not searched.
+      const terms = Array.from({ length: LIBRARY_LIMITS.queryTermsMax }, (_, at) => `t${at}`);
+      expect(await keysOf(session, [...terms, 'delta'].join(' '))).toEqual([]);
+      expect(await keysOf(session, [...terms.slice(1), 'delta'].join(' '))).toEqual(['delta']);
+    }));
+}

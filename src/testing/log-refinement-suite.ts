@@ -1,0 +1,266 @@
+// P13: for any program of appends, reads, commits, lease moves, passing time, trims, restarts and process deaths an engine
+// answers what the model answers. Where the contract leaves a choice the model takes over the engine's answer.
+
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Checkpoint, DeadLetterDraft, LogEntry } from '#core/event-log.ts';
+import type { Fence } from '#core/leases.ts';
+import { partitionLeaseName, streamLeaseName } from '#core/names.ts';
+import { partitionOf } from '#core/partition.ts';
+import type { SealedEvent } from '#core/event.ts';
+import { type OpenHarness, PROPERTY_TIMEOUT_MS, runsOf, type StorageSession, withStorage } from './engine-harness.ts';
+import { idsOf, sample, SAMPLE_STREAM } from './event-samples.ts';
+import { LeaseModel, LogModel } from './log-model.ts';
+
+const KEYS = ['k0', 'k1', 'k2'] as const;
+const READERS = ['r1', 'r2', 'late'] as const;
+const OWNERS = ['o1', 'o2'] as const;
+const ALL_ROWS = 512;
+
+interface Draft {
+  readonly key: (typeof KEYS)[number];
+  readonly version: number;
+  readonly deletes: boolean;
+}
+
+type Owner = (typeof OWNERS)[number];
+type Reader = (typeof READERS)[number];
+/** The stream being pulled, or the partition of a key as one reader delivers it. */
+type Target = 'stream' | { readonly reader: Reader; readonly key: (typeof KEYS)[number] };
+
+type Step =
+  | { readonly step: 'append'; readonly drafts: readonly Draft[]; readonly by: Owner | undefined; readonly fails: boolean }
+  | { readonly step: 'append_and_die'; readonly drafts: readonly Draft[] }
+  | { readonly step: 'read'; readonly at: Exclude<Target, 'stream'>; readonly limit: number }
+  | { readonly step: 'commit'; readonly at: Exclude<Target, 'stream'>; readonly by: Owner; readonly limit: number; readonly rejects: boolean; readonly late: boolean }
+  | { readonly step: 'acquire'; readonly at: Target; readonly by: Owner; readonly ttlMs: number }
+  | { readonly step: 'renew' | 'release'; readonly at: Target; readonly by: Owner; readonly ttlMs: number }
+  | { readonly step: 'advance' | 'step_wall'; readonly ms: number }
+  | { readonly step: 'register'; readonly reader: Reader }
+  | { readonly step: 'trim' | 'reopen' | 'crash' | 'compare' };
+
+// Leases end at odd multiples of 50 ms and time moves by hundreds: no program looks at the very millisecond of an end.
+const ttlMs = fc.constantFrom(1_050, 5_050);
+const drafts = fc.array(fc.record({ key: fc.constantFrom(...KEYS), version: fc.integer({ min: 0, max: 6 }), deletes: fc.boolean() }), { maxLength: 6 });
+const partitionTarget = fc.record({ reader: fc.constantFrom(...READERS), key: fc.constantFrom(...KEYS) });
+const target = fc.oneof(fc.constant('stream' as const), partitionTarget);
+const by = fc.constantFrom(...OWNERS);
+const limit = fc.integer({ min: 1, max: 5 });
+
+const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ step: fc.constant('append' as const), drafts, by: fc.option(by, { nil: undefined }), fails: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ step: fc.constant('append_and_die' as const), drafts }) },
+  { weight: 3, arbitrary: fc.record({ step: fc.constant('read' as const), at: partitionTarget, limit }) },
+  { weight: 6, arbitrary: fc.record({ step: fc.constant('commit' as const), at: partitionTarget, by, limit, rejects: fc.boolean(), late: fc.boolean() }) },
+  { weight: 6, arbitrary: fc.record({ step: fc.constant('acquire' as const), at: target, by, ttlMs }) },
+  { weight: 3, arbitrary: fc.record({ step: fc.constantFrom('renew' as const, 'release' as const), at: target, by, ttlMs }) },
+  { weight: 2, arbitrary: fc.record({ step: fc.constant('advance' as const), ms: fc.constantFrom(100, 700, 1_700, 9_000) }) },
+  { weight: 1, arbitrary: fc.record({ step: fc.constant('step_wall' as const), ms: fc.constantFrom(-86_400_000, -10_000, 10_000, 86_400_000) }) },
+  { weight: 1, arbitrary: fc.record({ step: fc.constant('register' as const), reader: fc.constantFrom(...READERS) }) },
+  { weight: 3, arbitrary: fc.record({ step: fc.constantFrom('trim' as const, 'reopen' as const, 'crash' as const, 'compare' as const) }) },
+);
+
+export function logRefinementSuite(openHarness: OpenHarness): void {
+  describe('the model (P13)', () => {
+    it('answers every program as the engine does', { timeout: PROPERTY_TIMEOUT_MS }, async () => {
+      const program = fc.array(stepArbitrary, { minLength: 5, maxLength: 60, size: 'max' });
+      const property = fc.asyncProperty(program, (steps) => withStorage(openHarness, (session) => runProgram(session, steps)));
+      await fc.assert(property, runsOf('heavy'));
+    });
+  });
+}
+
+async function runProgram(session: StorageSession, steps: readonly Step[]): Promise<void> {
+  const world = new World(session);
+  for (const reader of ['r1', 'r2'] as const) await world.register(reader);
+  for (const step of steps) await world.run(step);
+  await world.compare();
+}
+
+function leaseOf(session: StorageSession, at: Target): string {
+  if (at === 'stream') return streamLeaseName(SAMPLE_STREAM);
+  return partitionLeaseName(at.reader, partitionOf(session.harness.partitionSecret, SAMPLE_STREAM.tenant, at.key));
+}
+
+function sealAll(of: readonly Draft[]): SealedEvent[] {
+  return of.map(({ key, version, deletes }) => sample({ key, version, op: deletes ? 'delete' : 'upsert' }));
+}
+
+/** The engine and the model side by side. */
+class World {
+  readonly #session: StorageSession;
+  readonly #log: LogModel;
+  readonly #leases = new LeaseModel();
+  /** The newest fence each owner was given for a lease, lost or not: what a zombie would write with. */
+  readonly #fences = new Map<string, Fence>();
+  /** What was read first of a reader's partition: a late commit goes back to it. */
+  readonly #firstReads = new Map<string, { readonly position: number; readonly modelPosition: number }>();
+  #cursor = 0;
+
+  constructor(session: StorageSession) {
+    this.#session = session;
+    this.#log = new LogModel(session.harness.partitionSecret);
+  }
+
+  async run(step: Step): Promise<void> {
+    const { clock } = this.#session;
+    switch (step.step) {
+      case 'append':
+        return this.#append(step.drafts, step.by, step.fails);
+      case 'append_and_die':
+        return this.#appendAndDie(step.drafts);
+      case 'read':
+        return void (await this.#read(step.at, step.limit));
+      case 'commit':
+        return this.#commit(step);
+      case 'acquire':
+        return this.#acquire(leaseOf(this.#session, step.at), step.by, step.ttlMs);
+      case 'renew':
+        return this.#renew(leaseOf(this.#session, step.at), step.by, step.ttlMs);
+      case 'release':
+        return this.#release(leaseOf(this.#session, step.at), step.by);
+      case 'advance':
+        return clock.advance(step.ms);
+      case 'step_wall':
+        return clock.stepWall(step.ms);
+      case 'register':
+        return this.register(step.reader);
+      case 'trim':
+        return this.#trim();
+      case 'reopen':
+      case 'crash':
+        this.#leases.restart();
+        return step.step === 'crash' ? this.#session.crash() : this.#session.reopen();
+      case 'compare':
+        return this.compare();
+    }
+  }
+
+  async register(reader: Reader): Promise<void> {
+    await this.#session.log.register(reader);
+    this.#log.register(reader);
+  }
+
+  async compare(): Promise<void> {
+    const { log, store } = this.#session;
+    for (const reader of this.#log.readers) for (const key of KEYS) await this.#read({ reader: reader as Reader, key }, ALL_ROWS);
+    const [stats, expected] = [await log.stats(), this.#log.stats()];
+    expect({ size: stats.size, oldestAtMs: stats.oldestAtMs, empty: stats.bytes === 0 }).toEqual({
+      size: expected.size,
+      oldestAtMs: expected.size === 0 ? undefined : expect.any(Number),
+      empty: expected.bytes === 0,
+    });
+    expect(new Map(stats.readers.map(({ reader, lag }) => [reader, lag]))).toEqual(new Map(expected.readers.map(({ reader, lag }) => [reader, lag])));
+    expect(idsOf(await log.peek(['a'], ALL_ROWS)).toSorted()).toEqual(idsOf(this.#log.unsettled().map((entry) => ({ ...entry, payload: '' }))).toSorted());
+    const state = await store.streams.get(SAMPLE_STREAM);
+    expect(state?.cursor).toEqual(this.#log.stateOf(SAMPLE_STREAM).cursor);
+    const letters = await store.deadLetters.list(['a'], undefined, ALL_ROWS);
+    const shown = (rows: typeof letters) => rows.map(({ stage, key, message }) => `${stage} ${key} ${message}`).toSorted();
+    expect(shown(letters)).toEqual(shown(this.#log.deadLetters));
+    const live = [...this.#log.entities.values()].filter(({ deleted }) => !deleted).map(({ key, version }) => ({ key, version }));
+    expect(await store.entities.live(SAMPLE_STREAM, undefined, ALL_ROWS)).toEqual(live.toSorted((a, b) => (a.key < b.key ? -1 : 1)));
+  }
+
+  async #append(of: readonly Draft[], owner: Owner | undefined, fails: boolean): Promise<void> {
+    const { clock, log } = this.#session;
+    const events = sealAll(of);
+    const fence = owner === undefined ? undefined : this.#fences.get(`${owner} ${leaseOf(this.#session, 'stream')}`);
+    if (fence === undefined) {
+      expect(await log.append({ events })).toEqual(this.#log.append({ events }, clock.now()));
+      return;
+    }
+    this.#cursor += 1;
+    const checkpoint: Checkpoint = { stream: SAMPLE_STREAM, connectorVersion: '1.0.0', cursor: { page: this.#cursor }, fence };
+    const failures = fails ? [{ key: `raw-${this.#cursor}`, code: 'record_invalid' as const, message: 'unreadable' }] : [];
+    const batch = { events, failures, checkpoint };
+    const outcome = await log.append(batch).catch((thrown: { readonly code?: unknown }) => thrown.code);
+    if (this.#mayWrite(fence, outcome === 'fenced')) expect(outcome).toEqual(this.#log.append(batch, clock.now()));
+    else expect(outcome).toBe('fenced');
+  }
+
+  /** The answer is never heard; sending the same ids again must find all of them or none (I12). */
+  async #appendAndDie(of: readonly Draft[]): Promise<void> {
+    const events = sealAll(of);
+    this.#session.log.append({ events }).catch(() => undefined);
+    this.#leases.restart();
+    await this.#session.crash();
+    const again = await this.#session.log.append({ events });
+    const { accepted } = this.#log.append({ events }, this.#session.clock.now());
+    expect([0, accepted]).toContain(again.accepted);
+    expect(again.accepted + again.duplicates).toBe(events.length);
+  }
+
+  async #read({ reader, key }: Exclude<Target, 'stream'>, rows: number): Promise<{ entries: readonly LogEntry[]; modelPosition: number }> {
+    const partition = partitionOf(this.#session.harness.partitionSecret, SAMPLE_STREAM.tenant, key);
+    if (!this.#log.readers.includes(reader)) return { entries: [], modelPosition: 0 };
+    const entries = await this.#session.log.read(reader, partition, rows);
+    const expected = this.#log.read(reader, partition, rows);
+    expect(entries.map(({ event }) => event)).toEqual(expected.map(({ event }) => event));
+    for (const [at, entry] of entries.entries()) expect(entry.position).toBeGreaterThan(entries[at - 1]?.position ?? -1);
+    return { entries, modelPosition: expected.at(-1)?.position ?? 0 };
+  }
+
+  async #commit({ at, by: owner, limit: rows, rejects, late }: Extract<Step, { step: 'commit' }>): Promise<void> {
+    const lease = leaseOf(this.#session, at);
+    const fence = this.#fences.get(`${owner} ${lease}`);
+    const { entries, modelPosition } = await this.#read(at, rows);
+    const [first] = entries;
+    const position = entries.at(-1)?.position;
+    if (fence === undefined || first === undefined || position === undefined) return;
+    const read = this.#firstReads.get(lease) ?? { position, modelPosition };
+    this.#firstReads.set(lease, read);
+    const settled = late ? read : { position, modelPosition };
+    const letters: DeadLetterDraft[] = rejects && !late ? [{ entry: first, code: 'record_invalid', message: 'rejected', attempts: 1 }] : [];
+    const partition = partitionOf(this.#session.harness.partitionSecret, SAMPLE_STREAM.tenant, at.key);
+    const commit = this.#session.log.commit(at.reader, partition, settled.position, fence, letters);
+    // An engine may refuse to go back by a throw; only `fenced` would be a lie to an owner.
+    const outcome = late ? await commit.catch(() => 'committed' as const) : await commit;
+    if (!this.#mayWrite(fence, outcome === 'fenced')) return expect(outcome).toBe('fenced');
+    expect(outcome).toBe('committed');
+    this.#log.commit(at.reader, partition, settled.modelPosition, letters, this.#session.clock.now());
+  }
+
+  async #acquire(lease: string, owner: Owner, forMs: number): Promise<void> {
+    const { clock, leases } = this.#session;
+    const availability = this.#leases.availability(lease, owner, clock.monotonic());
+    const fence = await leases.acquire(lease, owner, forMs);
+    if (availability === 'taken') expect(fence).toBeUndefined();
+    if (availability === 'free') expect(fence).toBeDefined();
+    if (fence === undefined) return;
+    expect(fence.lease).toBe(lease);
+    const newest = this.#leases.newestToken(lease);
+    if (this.#leases.newestOwner(lease) === owner) expect(fence.token).toBeGreaterThanOrEqual(newest);
+    else expect(fence.token).toBeGreaterThan(newest);
+    this.#leases.grant(fence, owner, clock.monotonic() + forMs);
+    this.#fences.set(`${owner} ${lease}`, fence);
+  }
+
+  async #renew(lease: string, owner: Owner, forMs: number): Promise<void> {
+    const fence = this.#fences.get(`${owner} ${lease}`);
+    if (fence === undefined) return;
+    const renewed = await this.#session.leases.renew(fence, forMs);
+    expect(renewed).toBe(this.#mayWrite(fence, !renewed));
+    if (renewed) this.#leases.extend(fence, this.#session.clock.monotonic() + forMs);
+  }
+
+  async #release(lease: string, owner: Owner): Promise<void> {
+    const fence = this.#fences.get(`${owner} ${lease}`);
+    if (fence === undefined) return;
+    await this.#session.leases.release(fence);
+    this.#leases.release(fence);
+  }
+
+  async #trim(): Promise<void> {
+    let trimmed = 0;
+    for (let count = -1; count !== 0; trimmed += count) count = await this.#session.log.trim();
+    let expected = 0;
+    for (let count = -1; count !== 0; expected += count) count = this.#log.trim(ALL_ROWS);
+    expect(trimmed).toBe(expected);
+  }
+
+  /** Whether a write under this fence must take effect; of a lapsed one the engine's own answer decides. */
+  #mayWrite(fence: Fence, refused: boolean): boolean {
+    const standing = this.#leases.standing(fence, this.#session.clock.monotonic());
+    return standing === 'valid' || (standing === 'lapsed' && !refused);
+  }
+}
