@@ -129,7 +129,12 @@ export interface CloudEvent {
   readonly connectorid: string;
   readonly severity?: string;
   readonly sequence: string;
-  readonly data: { readonly kind?: string; readonly title?: string; readonly url?: string; readonly tags?: readonly string[] } | null;
+  readonly data: {
+    readonly kind?: string;
+    readonly title?: string;
+    readonly url?: string;
+    readonly tags?: readonly string[];
+  } | null;
 }
 
 export interface EventPage {

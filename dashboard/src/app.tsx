@@ -8,7 +8,7 @@ import { NextSteps, NoConnectors } from './next-steps.tsx';
 import { needsAttention, rowKeyOf } from './order.ts';
 import type { Overview } from './overview.ts';
 import { PanelBoundary, ProblemNote } from './problem-note.tsx';
-import { focusedRow, moveRowFocus } from './row-focus.ts';
+import { focusedRow, leaveRows, moveRowFocus } from './row-focus.ts';
 import { SearchResults } from './search-results.tsx';
 import { Summary } from './summary.tsx';
 import { StaleBanner, TopBar } from './top-bar.tsx';
@@ -27,6 +27,7 @@ export function App({ overview }: { overview: Overview }) {
     } else if (action === 'help') showHelp();
     else if (action === 'filter') overview.toggleUnhealthyOnly();
     else if (action === 'run') runFocused(overview);
+    else if (action === 'leave') leaveRows();
     else moveRowFocus(action === 'next-row' ? 1 : -1);
   };
 
@@ -34,7 +35,8 @@ export function App({ overview }: { overview: Overview }) {
   useTitle(overview);
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
-      const action = keysEnabled.value && dialog.current?.open !== true ? keyActionOf(event, isTyping(event.target)) : undefined;
+      const action =
+        keysEnabled.value && dialog.current?.open !== true ? keyActionOf(event, isTyping(event.target)) : undefined;
       if (action === undefined) return;
       event.preventDefault();
       act(action);
@@ -86,7 +88,11 @@ function Connectors({ overview }: { overview: Overview }) {
       </p>
     );
   }
-  return value.connectors.length === 0 ? <NoConnectors overview={overview} /> : <ConnectorPanel overview={overview} list={value} />;
+  return value.connectors.length === 0 ? (
+    <NoConnectors overview={overview} />
+  ) : (
+    <ConnectorPanel overview={overview} list={value} />
+  );
 }
 
 function runFocused(overview: Overview): void {

@@ -42,7 +42,8 @@ export const browser: Browser = {
   nextFrame: (call) => void window.requestAnimationFrame(call),
   visible: () => document.visibilityState === 'visible',
   // `crypto.randomUUID` exists on secure origins only, and a dashboard may stand on plain http in a private network.
-  token: () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join(''),
+  token: () =>
+    Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join(''),
   copy: (text) => navigator.clipboard.writeText(text),
   // Storage may be blocked or full: then nothing is remembered, and that is all.
   remember(name, value) {

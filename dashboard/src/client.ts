@@ -9,7 +9,12 @@ export const CLIENT_LIMITS = {
   resultsShown: 20,
 } as const;
 
-const PATHS = { connectors: '/api/v1/connectors', queue: '/api/v1/queue', events: '/api/v1/events', search: '/api/v1/search' } as const;
+const PATHS = {
+  connectors: '/api/v1/connectors',
+  queue: '/api/v1/queue',
+  events: '/api/v1/events',
+  search: '/api/v1/search',
+} as const;
 export const LIVE_PATH = '/api/v1/stream?topics=connectors,queue,events';
 
 /** The API as functions. Each rejects with RequestFailure, a TypeError (not reachable) or a DOMException (aborted, no answer in time). */
@@ -36,13 +41,20 @@ export function createClient(browser: Browser, onServerTime: (ms: number) => voi
     return body;
   }
   const get = <T>(path: string, fits: (body: T) => boolean, signal?: AbortSignal): Promise<T> =>
-    ask(path, fits, { headers: { accept: 'application/json' }, ...(signal === undefined ? {} : { signal }) }, CLIENT_LIMITS.answerMs);
+    ask(
+      path,
+      fits,
+      { headers: { accept: 'application/json' }, ...(signal === undefined ? {} : { signal }) },
+      CLIENT_LIMITS.answerMs,
+    );
 
   return {
     connectors: () => get<ConnectorList>(PATHS.connectors, fitsConnectors),
     queue: () => get<QueueStats>(PATHS.queue, fitsQueue),
-    events: () => get<EventPage>(`${PATHS.events}?limit=${CLIENT_LIMITS.eventsShown}`, ({ items }) => Array.isArray(items)),
-    drill: (name) => get<ConnectorDrill>(`${PATHS.connectors}/${encodeURIComponent(name)}`, ({ streams }) => Array.isArray(streams)),
+    events: () =>
+      get<EventPage>(`${PATHS.events}?limit=${CLIENT_LIMITS.eventsShown}`, ({ items }) => Array.isArray(items)),
+    drill: (name) =>
+      get<ConnectorDrill>(`${PATHS.connectors}/${encodeURIComponent(name)}`, ({ streams }) => Array.isArray(streams)),
     search: (words, signal) => {
       const params = new URLSearchParams({ words, limit: String(CLIENT_LIMITS.resultsShown) });
       return get<SearchPage>(`${PATHS.search}?${params.toString()}`, ({ results }) => Array.isArray(results), signal);
@@ -53,7 +65,11 @@ export function createClient(browser: Browser, onServerTime: (ms: number) => voi
         ({ runs }) => Array.isArray(runs),
         {
           method: 'POST',
-          headers: { accept: 'application/json', 'content-type': 'application/json', 'idempotency-key': browser.token() },
+          headers: {
+            accept: 'application/json',
+            'content-type': 'application/json',
+            'idempotency-key': browser.token(),
+          },
           body: '{}',
         },
         CLIENT_LIMITS.runMs,

@@ -15,8 +15,14 @@ export function ConnectorDetails({ overview, rowKey }: { overview: Overview; row
   const state = drill?.key === rowKey ? drill.panel.state.value : undefined;
   return (
     <div class="drill">
-      {state?.problem === undefined ? null : <ProblemNote problem={state.problem} retry={() => void drill?.panel.refresh()} />}
-      {state?.value !== undefined ? <Drill overview={overview} drill={state.value} /> : state?.problem === undefined ? <p class="muted">Loading…</p> : null}
+      {state?.problem === undefined ? null : (
+        <ProblemNote problem={state.problem} retry={() => void drill?.panel.refresh()} />
+      )}
+      {state?.value !== undefined ? (
+        <Drill overview={overview} drill={state.value} />
+      ) : state?.problem === undefined ? (
+        <p class="muted">Loading…</p>
+      ) : null}
     </div>
   );
 }
@@ -24,13 +30,28 @@ export function ConnectorDetails({ overview, rowKey }: { overview: Overview; row
 function Drill({ overview, drill }: { overview: Overview; drill: ConnectorDrill }) {
   return (
     <>
-      <Block title="Streams" none="No streams." rows={drill.streams} heads={['Stream', 'Cursor', 'Cursor set', 'Events', 'Next run', 'Failures in a row']}>
+      <Block
+        title="Streams"
+        none="No streams."
+        rows={drill.streams}
+        heads={['Stream', 'Cursor', 'Cursor set', 'Events', 'Next run', 'Failures in a row']}
+      >
         {(stream) => <StreamRow key={stream.name} overview={overview} stream={stream} />}
       </Block>
-      <Block title="Recent runs" none="No run yet." rows={drill.recent_runs} heads={['Started', 'Stream', 'Outcome', 'Took', 'Counts']}>
+      <Block
+        title="Recent runs"
+        none="No run yet."
+        rows={drill.recent_runs}
+        heads={['Started', 'Stream', 'Outcome', 'Took', 'Counts']}
+      >
         {(run) => <RunRow key={run.id} overview={overview} run={run} />}
       </Block>
-      <Block title="Recent failures" none="Nothing failed." rows={drill.recent_failures} heads={['When', 'Operation', 'Code', 'Message']}>
+      <Block
+        title="Recent failures"
+        none="Nothing failed."
+        rows={drill.recent_failures}
+        heads={['When', 'Operation', 'Code', 'Message']}
+      >
         {(failure) => <FailureRow key={`${failure.time} ${failure.operation}`} overview={overview} failure={failure} />}
       </Block>
       <p>

@@ -25,7 +25,13 @@ export function ConnectorRow({ overview, connector, tenants, columns }: RowProps
     <>
       <tr data-row={key} class={open ? 'opened' : undefined}>
         <th scope="row">
-          <button type="button" class="row-name" data-row={key} aria-expanded={open} onClick={() => overview.toggleOpen(connector)}>
+          <button
+            type="button"
+            class="row-name"
+            data-row={key}
+            aria-expanded={open}
+            onClick={() => overview.toggleOpen(connector)}
+          >
             <span class="chevron" aria-hidden="true" />
             <span class="name">{displayLine(connector.name)}</span>
           </button>
@@ -35,7 +41,13 @@ export function ConnectorRow({ overview, connector, tenants, columns }: RowProps
           <Mark tone={healthTone(health.status)} word={displayLine(health.status)} />
           <span class="reason muted">{displayLine(health.reason)}</span>
         </td>
-        <td>{connector.last_result === null ? <NoValue /> : <Mark tone={outcomeTone(connector.last_result)} word={displayLine(connector.last_result)} plain />}</td>
+        <td>
+          {connector.last_result === null ? (
+            <NoValue />
+          ) : (
+            <Mark tone={outcomeTone(connector.last_result)} word={displayLine(connector.last_result)} plain />
+          )}
+        </td>
         <td class="activity">{displayLine(connector.activity)}</td>
         <td class="number">{called ? latencyText(metrics.p95_ms) : <NoValue />}</td>
         <td class="number">{called ? percentText(metrics.error_rate * 100) : <NoValue />}</td>

@@ -2,7 +2,15 @@ import { useLayoutEffect, useRef } from 'preact/hooks';
 import { useSignal } from '@preact/signals';
 import type { Connector, ConnectorList } from './api.ts';
 import { ConnectorRow } from './connector-row.tsx';
-import { ORDER_LIMITS, heldOrder, needsAttention, rowKeyOf, sortedConnectors, type Sort, type SortColumn } from './order.ts';
+import {
+  ORDER_LIMITS,
+  heldOrder,
+  needsAttention,
+  rowKeyOf,
+  sortedConnectors,
+  type Sort,
+  type SortColumn,
+} from './order.ts';
 import type { Overview } from './overview.ts';
 import { ProblemNote } from './problem-note.tsx';
 import { focusFirstRow } from './row-focus.ts';
@@ -32,11 +40,18 @@ export function ConnectorPanel({ overview, list }: { overview: Overview; list: C
       <div class="section-head">
         <h2 id="connectors-title">Connectors</h2>
         <label class="toggle">
-          <input type="checkbox" checked={filtered} aria-keyshortcuts="f" onChange={() => overview.toggleUnhealthyOnly()} />
+          <input
+            type="checkbox"
+            checked={filtered}
+            aria-keyshortcuts="f"
+            onChange={() => overview.toggleUnhealthyOnly()}
+          />
           Unhealthy only <span class="muted">({unhealthy})</span>
         </label>
       </div>
-      {problem === undefined ? null : <ProblemNote problem={problem} retry={() => void overview.connectors.refresh()} />}
+      {problem === undefined ? null : (
+        <ProblemNote problem={problem} retry={() => void overview.connectors.refresh()} />
+      )}
       <RunNotices overview={overview} />
       {filtered && unhealthy === 0 ? (
         <p class="empty">
@@ -59,10 +74,13 @@ function ConnectorTable({ overview, connectors }: { overview: Overview; connecto
   const tenants = new Set(connectors.map(({ tenant }) => tenant)).size > 1;
   return (
     <>
-      <div class="table-scroll" tabIndex={0} role="region" aria-labelledby="connectors-title">
+      <div class="table-scroll" tabIndex={0} role="region" aria-label="Connector table">
         <table class={overview.live.state.value === 'lost' ? 'connectors greyed' : 'connectors'}>
           <caption class="unseen">
-            Connectors, {sort === undefined ? 'worst first' : `sorted by ${COLUMNS.find(({ column }) => column === sort.column)?.label ?? sort.column}`}
+            Connectors,{' '}
+            {sort === undefined
+              ? 'worst first'
+              : `sorted by ${COLUMNS.find(({ column }) => column === sort.column)?.label ?? sort.column}`}
           </caption>
           <thead>
             <tr>
@@ -76,11 +94,20 @@ function ConnectorTable({ overview, connectors }: { overview: Overview; connecto
           </thead>
           <tbody {...inUse.listeners}>
             {rows.shown.map((connector) => (
-              <ConnectorRow key={rowKeyOf(connector)} overview={overview} connector={connector} tenants={tenants} columns={COLUMN_COUNT} />
+              <ConnectorRow
+                key={rowKeyOf(connector)}
+                overview={overview}
+                connector={connector}
+                tenants={tenants}
+                columns={COLUMN_COUNT}
+              />
             ))}
           </tbody>
         </table>
       </div>
+      {rows.heldBack ? (
+        <p class="muted">The order is held while you are in the table; Escape or a click elsewhere renews it.</p>
+      ) : null}
       {rows.cut > 0 ? <p class="muted">{rows.cut} more are not shown; they stand behind these in the order.</p> : null}
     </>
   );
@@ -113,7 +140,8 @@ function useRows(connectors: readonly Connector[], sort: Sort | undefined, unhea
   const view = JSON.stringify([sort, unhealthyOnly]); // a press of the user's own is never held back
   const byKey = new Map(connectors.map((one) => [rowKeyOf(one), one]));
   const wanted = sortedConnectors(unhealthyOnly ? connectors.filter(needsAttention) : connectors, sort).map(rowKeyOf);
-  const keys = held && before.current.view === view ? heldOrder(before.current.keys, wanted, new Set(byKey.keys())) : wanted;
+  const keys =
+    held && before.current.view === view ? heldOrder(before.current.keys, wanted, new Set(byKey.keys())) : wanted;
   const focusWasInside = useRef(false);
   useLayoutEffect(() => {
     before.current = { view, keys };
@@ -122,13 +150,23 @@ function useRows(connectors: readonly Connector[], sort: Sort | undefined, unhea
     focusWasInside.current = held && document.activeElement?.closest('tbody') !== null;
   });
   const shown = keys.slice(0, ORDER_LIMITS.rowsMax).flatMap((key) => byKey.get(key) ?? []);
-  return { shown, cut: keys.length - shown.length };
+  return { shown, cut: keys.length - shown.length, heldBack: keys.join('\n') !== wanted.join('\n') };
 }
 
-function SortHeader({ column, label, numeric, sort, press }: (typeof COLUMNS)[number] & { sort: Sort | undefined; press: () => void }) {
+function SortHeader({
+  column,
+  label,
+  numeric,
+  sort,
+  press,
+}: (typeof COLUMNS)[number] & { sort: Sort | undefined; press: () => void }) {
   const direction = sort?.column === column ? sort.direction : undefined;
   return (
-    <th scope="col" class={numeric ? 'number' : undefined} {...(direction === undefined ? {} : { 'aria-sort': direction })}>
+    <th
+      scope="col"
+      class={numeric ? 'number' : undefined}
+      {...(direction === undefined ? {} : { 'aria-sort': direction })}
+    >
       <button type="button" class="sort" onClick={press}>
         {label}
         <span class="arrow" aria-hidden="true">

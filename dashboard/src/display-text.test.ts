@@ -9,7 +9,12 @@ describe('display text', () => {
   });
 
   it('never shows a control character and never exceeds its limit', () => {
-    const wild = fc.string({ unit: fc.oneof(fc.constantFrom('\u0007', '\u202e', '\n', '\t', '\u0085'), fc.string({ unit: 'binary', maxLength: 2 })) });
+    const wild = fc.string({
+      unit: fc.oneof(
+        fc.constantFrom('\u0007', '\u202e', '\n', '\t', '\u0085'),
+        fc.string({ unit: 'binary', maxLength: 2 }),
+      ),
+    });
     fc.assert(
       fc.property(wild, fc.integer({ min: 1, max: 30 }), (text, charsMax) => {
         const line = displayLine(text, charsMax);

@@ -39,7 +39,9 @@ function EventLine({ overview, event }: { overview: Overview; event: CloudEvent 
       </span>
       <span class="event-source">{displayLine(event.connectorid)}</span>
       <span class="event-title">
-        {event.severity === undefined ? null : <Mark tone={severityTone(event.severity)} word={displayLine(event.severity, 20)} />}
+        {event.severity === undefined ? null : (
+          <Mark tone={severityTone(event.severity)} word={displayLine(event.severity, 20)} />
+        )}
         {place.as === 'link' ? (
           <a href={place.href} rel="noopener noreferrer" target="_blank">
             {title}

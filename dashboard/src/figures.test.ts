@@ -4,7 +4,14 @@ import { countText, distanceText, durationText, latencyText, percentText } from 
 
 describe('figures', () => {
   it('no value is N/A, never 0', () => {
-    for (const text of [countText(null), latencyText(null), percentText(undefined), distanceText(null, 0), latencyText(Number.NaN), distanceText('soon', 0)]) {
+    for (const text of [
+      countText(null),
+      latencyText(null),
+      percentText(undefined),
+      distanceText(null, 0),
+      latencyText(Number.NaN),
+      distanceText('soon', 0),
+    ]) {
       expect(text).toBe('N/A');
     }
   });

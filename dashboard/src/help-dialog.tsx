@@ -11,7 +11,7 @@ export function HelpDialog({ dialog, enabled }: { dialog: RefObject<HTMLDialogEl
         {KEYS.map(({ key, does }) => (
           <div key={key}>
             <dt>
-              <kbd>{key}</kbd>
+              <kbd>{key.toLowerCase()}</kbd>
             </dt>
             <dd>{does}</dd>
           </div>

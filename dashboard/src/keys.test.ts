@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { keyActionOf } from './keys.ts';
 
-const press = (key: string, change = {}) => ({ key, ctrlKey: false, metaKey: false, altKey: false, repeat: false, ...change });
+const press = (key: string, change = {}) => ({
+  key,
+  ctrlKey: false,
+  metaKey: false,
+  altKey: false,
+  repeat: false,
+  ...change,
+});
 
 describe('keys', () => {
   it('do nothing while someone types or when the combination belongs to the browser', () => {

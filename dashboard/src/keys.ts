@@ -1,5 +1,5 @@
 /** What one key does. `enter` needs no entry: it presses the focused row's own button. */
-export type KeyAction = 'search' | 'help' | 'next-row' | 'previous-row' | 'filter' | 'run';
+export type KeyAction = 'search' | 'help' | 'next-row' | 'previous-row' | 'filter' | 'run' | 'leave';
 
 export const KEYS: readonly { readonly key: string; readonly action: KeyAction; readonly does: string }[] = [
   { key: '/', action: 'search', does: 'go to the search box' },
@@ -7,6 +7,7 @@ export const KEYS: readonly { readonly key: string; readonly action: KeyAction; 
   { key: 'k', action: 'previous-row', does: 'previous connector' },
   { key: 'f', action: 'filter', does: 'unhealthy connectors only, or all' },
   { key: 'r', action: 'run', does: 'run the connector the focus is on' },
+  { key: 'Escape', action: 'leave', does: 'leave the table, so that its order is renewed' },
   { key: '?', action: 'help', does: 'this list' },
 ];
 

@@ -4,7 +4,14 @@ import { LIVE_LIMITS, createLive } from './live.ts';
 
 /** Only what the live stream uses of a browser; the test plays the network. */
 function setUp() {
-  const world = { nowMs: 1_000_000, opened: [] as LiveListener[], givenUp: false, answers: true, caughtUp: 0, messages: [] as string[] };
+  const world = {
+    nowMs: 1_000_000,
+    opened: [] as LiveListener[],
+    givenUp: false,
+    answers: true,
+    caughtUp: 0,
+    messages: [] as string[],
+  };
   const browser = {
     nowMs: () => world.nowMs,
     openLive(_path: string, _names: readonly string[], listener: LiveListener) {

@@ -2,7 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SORT_COLUMNS, heldOrder, needsAttention, nextSort, rowKeyOf, sortedConnectors, type Sort } from './order.ts';
 
-const times = fc.option(fc.date({ noInvalidDate: true, min: new Date(0), max: new Date(4e12) }).map((date) => date.toISOString()), { nil: null });
+const times = fc.option(
+  fc.date({ noInvalidDate: true, min: new Date(0), max: new Date(4e12) }).map((date) => date.toISOString()),
+  { nil: null },
+);
 const connectors = fc.array(
   fc.record({
     name: fc.stringMatching(/^[a-z][a-z0-9]{0,5}$/),
@@ -57,7 +60,9 @@ describe('sorting', () => {
   it('rows without a value come last in both directions', () => {
     fc.assert(
       fc.property(connectors, sorts, (list, { direction }) => {
-        const empty = sortedConnectors(list, { column: 'p95', direction }).map(({ health }) => health.metrics.p95_ms === null);
+        const empty = sortedConnectors(list, { column: 'p95', direction }).map(
+          ({ health }) => health.metrics.p95_ms === null,
+        );
         expect(empty).toEqual(empty.toSorted((a, b) => Number(a) - Number(b)));
       }),
     );

@@ -2,7 +2,19 @@
 import type { Connector } from './api.ts';
 import { epochMsOf } from './figures.ts';
 
-export const SORT_COLUMNS = ['name', 'health', 'last_result', 'activity', 'p95', 'errors', 'calls', 'circuit', 'last_success', 'next_run', 'events'] as const;
+export const SORT_COLUMNS = [
+  'name',
+  'health',
+  'last_result',
+  'activity',
+  'p95',
+  'errors',
+  'calls',
+  'circuit',
+  'last_success',
+  'next_run',
+  'events',
+] as const;
 export type SortColumn = (typeof SORT_COLUMNS)[number];
 
 export interface Sort {
@@ -62,14 +74,20 @@ export function sortedConnectors(connectors: readonly Connector[], sort: Sort | 
 export function nextSort(current: Sort | undefined, column: SortColumn): Sort | undefined {
   const first = ASCENDING_FIRST.has(column) ? 'ascending' : 'descending';
   if (current?.column !== column) return { column, direction: first };
-  return current.direction === first ? { column, direction: first === 'ascending' ? 'descending' : 'ascending' } : undefined;
+  return current.direction === first
+    ? { column, direction: first === 'ascending' ? 'descending' : 'ascending' }
+    : undefined;
 }
 
 /**
  * The order while someone is in the table: rows stay where they are, also those the order or the filter would move or hide
  * now; new ones come last, vanished ones go.
  */
-export function heldOrder(shown: readonly string[], wanted: readonly string[], existing: ReadonlySet<string>): readonly string[] {
+export function heldOrder(
+  shown: readonly string[],
+  wanted: readonly string[],
+  existing: ReadonlySet<string>,
+): readonly string[] {
   const kept = shown.filter((key) => existing.has(key));
   const known = new Set(kept);
   return [...kept, ...wanted.filter((key) => !known.has(key))];

@@ -98,7 +98,9 @@ export function createOverview(browser: Browser, initial: View): Overview {
   });
 
   const open = computed(() => view.value.open);
-  const openConnector = computed(() => connectors.state.value.value?.connectors.find((one) => rowKeyOf(one) === open.value)?.name);
+  const openConnector = computed(
+    () => connectors.state.value.value?.connectors.find((one) => rowKeyOf(one) === open.value)?.name,
+  );
   const follow = (): void => {
     effect(() => {
       const key = open.value;
@@ -127,7 +129,11 @@ export function createOverview(browser: Browser, initial: View): Overview {
     events,
     drill,
     live,
-    search: createSearch(browser, client, computed(() => view.value.query)),
+    search: createSearch(
+      browser,
+      client,
+      computed(() => view.value.query),
+    ),
     runs: createRuns(client, announce, () => {
       void connectors.refresh();
       refreshDrill();
@@ -142,7 +148,8 @@ export function createOverview(browser: Browser, initial: View): Overview {
       setView({ unhealthyOnly: !view.value.unhealthyOnly });
       announce(view.value.unhealthyOnly ? 'Showing unhealthy connectors only.' : 'Showing all connectors.');
     },
-    toggleOpen: (connector) => setView({ open: view.value.open === rowKeyOf(connector) ? undefined : rowKeyOf(connector) }),
+    toggleOpen: (connector) =>
+      setView({ open: view.value.open === rowKeyOf(connector) ? undefined : rowKeyOf(connector) }),
     toggleLive() {
       const paused = live.state.value === 'paused';
       if (paused) live.start();
@@ -169,7 +176,10 @@ function createEventInlet(browser: Browser, events: Panel<EventPage>): (event: C
     batch(() => {
       const page = events.state.value.value;
       const fresh = new Set(waiting.map(({ id }) => id));
-      const items = [...waiting, ...(page?.items ?? []).filter(({ id }) => !fresh.has(id))].slice(0, CLIENT_LIMITS.eventsShown);
+      const items = [...waiting, ...(page?.items ?? []).filter(({ id }) => !fresh.has(id))].slice(
+        0,
+        CLIENT_LIMITS.eventsShown,
+      );
       waiting = [];
       events.put({ schemaVersion: 1, next_cursor: null, ...page, items });
     });

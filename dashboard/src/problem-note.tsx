@@ -2,7 +2,15 @@ import { Component, type ComponentChildren } from 'preact';
 import { problemOf, type Problem } from './problem.ts';
 
 /** What failed, why, what to do, the id that finds it in the log, and a way to try again. */
-export function ProblemNote({ problem, retry, retryLabel = 'Try again' }: { problem: Problem; retry?: () => void; retryLabel?: string }) {
+export function ProblemNote({
+  problem,
+  retry,
+  retryLabel = 'Try again',
+}: {
+  problem: Problem;
+  retry?: () => void;
+  retryLabel?: string;
+}) {
   return (
     <div class="problem">
       <p>
@@ -33,7 +41,9 @@ export class PanelBoundary extends Component<{ children: ComponentChildren }, { 
 
   static override getDerivedStateFromError(error: unknown): { problem: Problem } {
     const { detail } = problemOf(new Error(String(error)));
-    return { problem: { title: 'This panel cannot be shown', detail, hint: 'The other panels go on.', requestId: undefined } };
+    return {
+      problem: { title: 'This panel cannot be shown', detail, hint: 'The other panels go on.', requestId: undefined },
+    };
   }
 
   override render() {

@@ -34,12 +34,27 @@ export async function problemOfAnswer(answer: Response): Promise<Problem> {
 export function problemOf(error: unknown): Problem {
   if (error instanceof RequestFailure) return error.problem;
   if (error instanceof DOMException && error.name === 'TimeoutError') {
-    return { title: 'No answer in time', detail: undefined, hint: 'Weir is busy or stuck; try again.', requestId: undefined };
+    return {
+      title: 'No answer in time',
+      detail: undefined,
+      hint: 'Weir is busy or stuck; try again.',
+      requestId: undefined,
+    };
   }
   if (error instanceof TypeError) {
-    return { title: 'Weir cannot be reached', detail: undefined, hint: 'Check that it is running; the page goes on by itself.', requestId: undefined };
+    return {
+      title: 'Weir cannot be reached',
+      detail: undefined,
+      hint: 'Check that it is running; the page goes on by itself.',
+      requestId: undefined,
+    };
   }
-  return { title: 'This failed in the page', detail: displayText(String(error)), hint: 'Reload the page.', requestId: undefined };
+  return {
+    title: 'This failed in the page',
+    detail: displayText(String(error)),
+    hint: 'Reload the page.',
+    requestId: undefined,
+  };
 }
 
 function lineOf(value: unknown): string | undefined {

@@ -9,6 +9,10 @@ export function moveRowFocus(step: 1 | -1): void {
   buttons[next]?.focus();
 }
 
+export function leaveRows(): void {
+  if (focusedRow() !== undefined && document.activeElement instanceof HTMLElement) document.activeElement.blur();
+}
+
 export function focusFirstRow(): void {
   document.querySelector<HTMLButtonElement>(ROW_BUTTON)?.focus();
 }

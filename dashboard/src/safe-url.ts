@@ -1,7 +1,10 @@
 import { displayLine } from './display-text.ts';
 
 /** A place as it may be shown: `link` can be followed, `file` is text to copy (a browser refuses to open files from a page), `none` is neither. */
-export type Place = { readonly as: 'link'; readonly href: string } | { readonly as: 'file'; readonly text: string } | { readonly as: 'none' };
+export type Place =
+  | { readonly as: 'link'; readonly href: string }
+  | { readonly as: 'file'; readonly text: string }
+  | { readonly as: 'none' };
 
 const NOWHERE: Place = { as: 'none' };
 const URL_CHARS_MAX = 4096;
@@ -12,7 +15,8 @@ export function placeOf(url: string | null | undefined, line: number | null): Pl
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (parsed === undefined) return NOWHERE;
   // A user name before the host is how an address pretends to be another one.
-  if (parsed.protocol === 'http:' || parsed.protocol === 'https:') return parsed.username === '' && parsed.password === '' ? { as: 'link', href: parsed.href } : NOWHERE;
+  if (parsed.protocol === 'http:' || parsed.protocol === 'https:')
+    return parsed.username === '' && parsed.password === '' ? { as: 'link', href: parsed.href } : NOWHERE;
   if (parsed.protocol !== 'file:') return NOWHERE;
   const path = pathOf(parsed);
   const at = line ?? lineOf(parsed.hash);

@@ -48,12 +48,17 @@ function sentenceOf(search: Overview['search']['state']['value']): string {
 }
 
 function ResultList({ overview, page }: { overview: Overview; page: SearchPage }) {
-  if (page.results.length === 0) return <p class="muted">Search looks for all of the words first, then for any. Quoted words stand together.</p>;
+  if (page.results.length === 0)
+    return <p class="muted">Search looks for all of the words first, then for any. Quoted words stand together.</p>;
   return (
     <>
       <ol class="result-list">
         {page.results.map((result) => (
-          <Result key={`${result.tenant}/${result.connector}/${result.stream}/${result.key}`} overview={overview} result={result} />
+          <Result
+            key={`${result.tenant}/${result.connector}/${result.stream}/${result.key}`}
+            overview={overview}
+            result={result}
+          />
         ))}
       </ol>
       {page.total > page.results.length ? (
@@ -80,7 +85,9 @@ function Result({ overview, result }: { overview: Overview; result: SearchResult
         )}
       </h3>
       <p class="snippet">
-        {snippetParts(result.snippet).map(({ text, hit }, index) => (hit ? <mark key={index}>{text}</mark> : <span key={index}>{text}</span>))}
+        {snippetParts(result.snippet).map(({ text, hit }, index) =>
+          hit ? <mark key={index}>{text}</mark> : <span key={index}>{text}</span>,
+        )}
       </p>
       <p class="result-place muted">
         <span>

@@ -23,7 +23,9 @@ describe('snippet parts', () => {
     const unit = fc.constantFrom('\u0002', '\u0003', 'a', '<', '&', ' ', 'é', '\n');
     fc.assert(
       fc.property(fc.string({ unit, maxLength: 200 }), (snippet) => {
-        const joined = snippetParts(snippet).map(({ text }) => text).join('');
+        const joined = snippetParts(snippet)
+          .map(({ text }) => text)
+          .join('');
         expect(joined).toBe(snippet.replace(/[\u0002\u0003]/g, ''));
       }),
     );

@@ -38,7 +38,8 @@ function toneOf({ connectors }: ConnectorList): Tone {
 
 function Figures({ overview, list }: { overview: Overview; list: ConnectorList | undefined }) {
   const { value: queue, problem } = overview.queue.state.value;
-  if (queue === undefined && problem !== undefined) return <ProblemNote problem={problem} retry={() => void overview.queue.refresh()} />;
+  if (queue === undefined && problem !== undefined)
+    return <ProblemNote problem={problem} retry={() => void overview.queue.refresh()} />;
   const total = list?.connectors.reduce((sum, { events_total }) => sum + events_total, 0);
   return (
     <dl class="figures" aria-busy={queue === undefined}>
@@ -48,7 +49,13 @@ function Figures({ overview, list }: { overview: Overview; list: ConnectorList |
       </div>
       <div>
         <dt>Oldest waiting</dt>
-        <dd>{queue === undefined ? '…' : queue.size === 0 || queue.oldest_age_seconds === null ? 'none' : durationText(queue.oldest_age_seconds)}</dd>
+        <dd>
+          {queue === undefined
+            ? '…'
+            : queue.size === 0 || queue.oldest_age_seconds === null
+              ? 'none'
+              : durationText(queue.oldest_age_seconds)}
+        </dd>
       </div>
       <div>
         <dt>Sinks behind</dt>
@@ -65,7 +72,10 @@ function Figures({ overview, list }: { overview: Overview; list: ConnectorList |
 function QueueFigure({ queue }: { queue: QueueStats }) {
   return (
     <>
-      {countText(queue.size)} <small>of {countText(queue.max_size)}, {percentText(queue.usage_pct)}</small>
+      {countText(queue.size)}{' '}
+      <small>
+        of {countText(queue.max_size)}, {percentText(queue.usage_pct)}
+      </small>
       {queue.backpressure ? <Mark tone="warning" word="backpressure" /> : null}
     </>
   );
@@ -73,5 +83,7 @@ function QueueFigure({ queue }: { queue: QueueStats }) {
 
 function lagText(queue: QueueStats): string {
   const behind = queue.sinks.filter(({ lag }) => lag > 0);
-  return behind.length === 0 ? 'none' : behind.map(({ name, lag }) => `${displayText(name, 64)} ${countText(lag)}`).join(', ');
+  return behind.length === 0
+    ? 'none'
+    : behind.map(({ name, lag }) => `${displayText(name, 64)} ${countText(lag)}`).join(', ');
 }

@@ -4,9 +4,22 @@ import type { LiveState } from './live.ts';
 import type { Overview } from './overview.ts';
 import { QUERY_CHARS_MAX } from './url-state.ts';
 
-const LIVE_WORDS: Record<LiveState, string> = { connecting: 'Connecting', live: 'Live', lost: 'Live data lost', paused: 'Paused' };
+const LIVE_WORDS: Record<LiveState, string> = {
+  connecting: 'Connecting',
+  live: 'Live',
+  lost: 'Live data lost',
+  paused: 'Paused',
+};
 
-export function TopBar({ overview, searchBox, showHelp }: { overview: Overview; searchBox: RefObject<HTMLInputElement>; showHelp: () => void }) {
+export function TopBar({
+  overview,
+  searchBox,
+  showHelp,
+}: {
+  overview: Overview;
+  searchBox: RefObject<HTMLInputElement>;
+  showHelp: () => void;
+}) {
   return (
     <header class="bar">
       <a class="wordmark" href="/">
@@ -65,7 +78,9 @@ function LiveStatus({ overview }: { overview: Overview }) {
 /** How old what is shown is. A component of its own, so that a passing second redraws nothing else. */
 function DataAge({ overview }: { overview: Overview }) {
   void overview.nowMs.value; // redraws once a second
-  return <span class="muted">, data {durationText((overview.browser.nowMs() - overview.dataAtMs.value) / 1000)} old</span>;
+  return (
+    <span class="muted">, data {durationText((overview.browser.nowMs() - overview.dataAtMs.value) / 1000)} old</span>
+  );
 }
 
 export function StaleBanner({ overview }: { overview: Overview }) {

@@ -6,7 +6,10 @@ import { QUERY_CHARS_MAX, searchOf, viewOf, type View } from './url-state.ts';
 const views: fc.Arbitrary<View> = fc.record({
   query: fc.string({ unit: 'grapheme', maxLength: 40 }),
   sort: fc.option(
-    fc.record({ column: fc.constantFrom(...SORT_COLUMNS), direction: fc.constantFrom('ascending' as const, 'descending' as const) }),
+    fc.record({
+      column: fc.constantFrom(...SORT_COLUMNS),
+      direction: fc.constantFrom('ascending' as const, 'descending' as const),
+    }),
     { nil: undefined },
   ),
   unhealthyOnly: fc.boolean(),
@@ -29,7 +32,12 @@ describe('the address', () => {
   });
 
   it('takes nonsense for not said, and cuts what is too long', () => {
-    expect(viewOf('?sort=-nope&show=everything&open=')).toEqual({ query: '', sort: undefined, unhealthyOnly: false, open: undefined });
+    expect(viewOf('?sort=-nope&show=everything&open=')).toEqual({
+      query: '',
+      sort: undefined,
+      unhealthyOnly: false,
+      open: undefined,
+    });
     expect(viewOf(`?q=${'x'.repeat(9999)}`).query).toHaveLength(QUERY_CHARS_MAX);
   });
 });

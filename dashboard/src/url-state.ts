@@ -28,7 +28,11 @@ export function viewOf(search: string): View {
 export function searchOf(view: View, search: string): string {
   const params = new URLSearchParams(search);
   put(params, 'q', view.query);
-  put(params, 'sort', view.sort === undefined ? '' : `${view.sort.direction === 'descending' ? '-' : ''}${view.sort.column}`);
+  put(
+    params,
+    'sort',
+    view.sort === undefined ? '' : `${view.sort.direction === 'descending' ? '-' : ''}${view.sort.column}`,
+  );
   put(params, 'show', view.unhealthyOnly ? 'unhealthy' : '');
   put(params, 'open', view.open ?? '');
   const text = params.toString();

@@ -80,7 +80,7 @@ describe('P5: the breaker is its reference model', () => {
       { weight: 2, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.constantFrom(1, 300, 699, 700, 999, 1_000, 2_000) }) },
       { weight: 1, arbitrary: fc.record({ do: fc.constant('stepWall' as const), ms: fc.constantFrom(-3.2e11, -3_600_000, -1_000, 1_000, 3_600_000, 3.2e11) }) },
     ),
-    { maxLength: 80 },
+    { maxLength: 80, size: 'max' },
   );
 
   test('for any sequence of calls, outcomes, late outcomes, aborts and steps of the wall clock', () => {
@@ -124,7 +124,7 @@ describe('P5: the breaker is its reference model', () => {
 });
 
 describe('P6: one trial at a time', () => {
-  const callers = fc.array(fc.constantFrom<Outcome | 'never' | 'tick'>('success', 'failure', 'abort', 'never', 'tick'), { minLength: 2, maxLength: 14 });
+  const callers = fc.array(fc.constantFrom<Outcome | 'never' | 'tick'>('success', 'failure', 'abort', 'never', 'tick'), { minLength: 2, maxLength: 14, size: 'max' });
 
   test('under every interleaving at most one trial is in flight, and one that never settles frees its place at its timeout', async () => {
     let trialsTotal = 0;
@@ -152,8 +152,7 @@ describe('P6: one trial at a time', () => {
           settle(breaker, permit, outcome);
         };
         const all = Promise.all(outcomes.map(one));
-        await scheduler.waitAll();
-        await all;
+        await scheduler.waitFor(all);
         pass(2 * OPTIONS.cooldownMs + OPTIONS.trialTimeoutMs);
         world.chance = 0.999;
         expect(breaker.allow()).toBeDefined();

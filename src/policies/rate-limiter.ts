@@ -111,17 +111,19 @@ export class RateLimiter {
   #ownWaitMs(nowMs: number): number {
     const limit = this.#limit;
     if (limit === undefined) return 0;
-    const elapsedMs = Math.max(0, nowMs - this.#countedFromMs);
     if (limit.kind === 'token_bucket') {
+      const elapsedMs = Math.max(0, nowMs - this.#countedFromMs);
       this.#available = Math.min(limit.burst, this.#available + (elapsedMs * limit.ratePerSecond) / 1_000);
       this.#countedFromMs = nowMs;
       return this.#available >= 1 ? 0 : ((1 - this.#available) * 1_000) / limit.ratePerSecond;
     }
-    if (elapsedMs >= limit.windowMs) {
+    // One expression for "is it over" and "how long": two that round differently would grant from an empty window.
+    const remainingMs = this.#countedFromMs + limit.windowMs - nowMs;
+    if (remainingMs <= 0) {
       this.#available = limit.quota;
       this.#countedFromMs = nowMs;
     }
-    return this.#available >= 1 ? 0 : this.#countedFromMs + limit.windowMs - nowMs;
+    return this.#available >= 1 ? 0 : remainingMs;
   }
 
   #learnedWaitMs(nowMs: number): number {

@@ -19,7 +19,9 @@ export class LabelGuard {
   readonly #series = new Map<string, Set<string>>();
 
   guard(metric: string, labels: Labels): GuardedLabels {
-    const entries = Object.entries(labels).map(([label, value]) => [label, this.#admits(label, value) ? value : OTHER] as const);
+    const entries = Object.entries(labels).map(
+      ([label, value]) => [label, this.#admits(label, value) ? value : OTHER] as const,
+    );
     const exact = entries.every(([label, value]) => value === labels[label]);
     const guarded = Object.fromEntries(entries);
     if (this.#admitsSeries(metric, JSON.stringify(entries))) return { labels: guarded, exact };

@@ -12,12 +12,23 @@ const FIELDS = ['component', 'connector', 'extra', 'level', 'message', 'run_id',
 const SECRET = 'hunter2-hunter2';
 
 function loggerInto(streams: readonly LogStream[], level: LogLevel = 'debug') {
-  return createLogger({ level, streams, redactor: createRedactor({ secrets: [SECRET] }), clock: { now: () => NOW }, component: 'engine' });
+  return createLogger({
+    level,
+    streams,
+    redactor: createRedactor({ secrets: [SECRET] }),
+    clock: { now: () => NOW },
+    component: 'engine',
+  });
 }
 
 function recorder() {
   const lines: string[] = [];
-  return { lines, write: (line: string) => void lines.push(line), parsed: () => lines.map((line): Record<string, unknown> => JSON.parse(line)) };
+  return {
+    lines,
+    write: (line: string) => void lines.push(line),
+    // JSON.parse gives any; every test looks at members of an object.
+    parsed: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>),
+  };
 }
 
 describe('createLogger', () => {
@@ -27,8 +38,24 @@ describe('createLogger', () => {
     logger.info('started');
     logger.child({ component: 'puller', run_id: 'r1', connector: 'docs' }).warn('retry at 03:05', { attempt: 2 });
     expect(out.parsed()).toEqual([
-      { timestamp: '2026-01-02T03:04:05.678Z', level: 'info', component: 'engine', run_id: null, connector: null, message: 'started', extra: {} },
-      { timestamp: '2026-01-02T03:04:05.678Z', level: 'warn', component: 'puller', run_id: 'r1', connector: 'docs', message: 'retry at 03:05', extra: { attempt: 2 } },
+      {
+        timestamp: '2026-01-02T03:04:05.678Z',
+        level: 'info',
+        component: 'engine',
+        run_id: null,
+        connector: null,
+        message: 'started',
+        extra: {},
+      },
+      {
+        timestamp: '2026-01-02T03:04:05.678Z',
+        level: 'warn',
+        component: 'puller',
+        run_id: 'r1',
+        connector: 'docs',
+        message: 'retry at 03:05',
+        extra: { attempt: 2 },
+      },
     ]);
     for (const line of out.lines) expect(line.match(/"(component|run_id|message|level)":/g)).toHaveLength(4); // no member twice
   });
@@ -50,13 +77,17 @@ describe('createLogger', () => {
 
   it('lets no text forge a line, add a field or carry a terminal control, whatever it holds', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), fc.dictionary(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' })), (text, extra) => {
-        const out = recorder();
-        loggerInto([out]).child({ connector: text, run_id: text }).info(text, extra);
-        expect(out.lines).toHaveLength(1);
-        expect(out.lines[0]).toMatch(/^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]*\n$/);
-        expect(Object.keys(out.parsed()[0] ?? {}).sort()).toEqual(FIELDS);
-      }),
+      fc.property(
+        fc.string({ unit: 'binary' }),
+        fc.dictionary(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' })),
+        (text, extra) => {
+          const out = recorder();
+          loggerInto([out]).child({ connector: text, run_id: text }).info(text, extra);
+          expect(out.lines).toHaveLength(1);
+          expect(out.lines[0]).toMatch(/^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]*\n$/);
+          expect(Object.keys(out.parsed()[0] ?? {}).sort()).toEqual(FIELDS);
+        },
+      ),
       { numRuns: 1000 },
     );
   });
@@ -70,7 +101,9 @@ describe('createLogger', () => {
   it('shows no secret in message, extra or fields', () => {
     const out = recorder();
     const error = Object.assign(new Error(`login with ${SECRET}`), { request: { headers: { authorization: SECRET } } });
-    loggerInto([out]).child({ connector: SECRET }).error(`failed: ${SECRET}`, { error, token: 'abc', url: `https://x/?q=${Buffer.from(SECRET).toString('hex')}` });
+    loggerInto([out])
+      .child({ connector: SECRET })
+      .error(`failed: ${SECRET}`, { error, token: 'abc', url: `https://x/?q=${Buffer.from(SECRET).toString('hex')}` });
     expect(out.lines[0]).not.toMatch(/hunter|abc|68756e/);
     expect(out.parsed()[0]).toMatchObject({ extra: { error: { message: `login with ${REDACTED}` }, token: REDACTED } });
   });
@@ -83,7 +116,11 @@ describe('createLogger', () => {
 
   it('writes to every stream, also when one of them fails', () => {
     const out = recorder();
-    const broken = { write: () => { throw new Error('EPIPE'); } }; // prettier-ignore
+    const broken = {
+      write: () => {
+        throw new Error('EPIPE');
+      },
+    };
     loggerInto([broken, out]).info('still here');
     expect(out.lines).toHaveLength(1);
   });

@@ -78,7 +78,9 @@ export const noLogger: Logger = { debug() {}, info() {}, warn() {}, error() {}, 
 
 function cleanOf(bindings: LogBindings, redactor: Redactor): Readonly<Record<string, string>> {
   const { component, run_id, connector } = bindings;
-  const named = Object.entries({ component, run_id, connector }).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  const named = Object.entries({ component, run_id, connector }).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined,
+  );
   return Object.fromEntries(named.map(([name, value]) => [name, redactor.redactText(value)]));
 }
 

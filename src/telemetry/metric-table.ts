@@ -39,7 +39,11 @@ export const METRICS = {
   scheduler_failures_total: { kind: 'counter', help: 'Runs that ended failed, by connector.', labels: ['connector'] },
   worker_jobs_inflight: { kind: 'gauge', help: 'Runs in progress.', labels: [] },
   worker_job_duration_seconds: { kind: 'histogram', help: 'Duration of one run.', labels: [], buckets: JOB_SECONDS },
-  worker_heartbeat_timestamp_seconds: { kind: 'gauge', help: 'When the worker last showed it is alive, Unix time.', labels: ['worker'] },
+  worker_heartbeat_timestamp_seconds: {
+    kind: 'gauge',
+    help: 'When the worker last showed it is alive, Unix time.',
+    labels: ['worker'],
+  },
   connector_requests_total: { kind: 'counter', help: 'Outward calls.', labels: ['connector', 'operation', 'outcome'] },
   connector_request_duration_seconds: {
     kind: 'histogram',
@@ -47,36 +51,71 @@ export const METRICS = {
     labels: ['connector', 'operation', 'outcome'],
     buckets: CALL_SECONDS,
   },
-  connector_circuit_state: { kind: 'gauge', help: '1 for the state the circuit is in, 0 for the others.', labels: ['connector', 'state'] },
-  connector_retries_total: { kind: 'counter', help: 'Calls made again, by the fault before.', labels: ['connector', 'fault'] },
-  connector_last_success_timestamp_seconds: { kind: 'gauge', help: 'End of the last run that succeeded, Unix time; 0: never.', labels: ['connector', 'stream'] },
-  connector_cursor_age_seconds: { kind: 'gauge', help: 'Time since the cursor last moved.', labels: ['connector', 'stream'], seeded: false },
+  connector_circuit_state: {
+    kind: 'gauge',
+    help: '1 for the state the circuit is in, 0 for the others.',
+    labels: ['connector', 'state'],
+  },
+  connector_retries_total: {
+    kind: 'counter',
+    help: 'Calls made again, by the fault before.',
+    labels: ['connector', 'fault'],
+  },
+  connector_last_success_timestamp_seconds: {
+    kind: 'gauge',
+    help: 'End of the last run that succeeded, Unix time; 0: never.',
+    labels: ['connector', 'stream'],
+  },
+  connector_cursor_age_seconds: {
+    kind: 'gauge',
+    help: 'Time since the cursor last moved.',
+    labels: ['connector', 'stream'],
+    seeded: false,
+  },
   queue_depth: { kind: 'gauge', help: 'Events that at least one sink has not settled.', labels: [] },
   queue_capacity: { kind: 'gauge', help: 'Events the log may hold.', labels: [] },
   queue_usage_ratio: { kind: 'gauge', help: 'Depth through capacity.', labels: [] },
-  queue_oldest_age_seconds: { kind: 'gauge', help: 'Age of the oldest event that is not settled; 0: none waits.', labels: [] },
+  queue_oldest_age_seconds: {
+    kind: 'gauge',
+    help: 'Age of the oldest event that is not settled; 0: none waits.',
+    labels: [],
+  },
   queue_backpressure: { kind: 'gauge', help: '1 while pulls pause because the log is full.', labels: [] },
   events_appended_total: { kind: 'counter', help: 'Events made durable.', labels: ['connector'] },
   events_duplicate_total: { kind: 'counter', help: 'Events that were known already.', labels: ['connector'] },
   events_dead_total: { kind: 'counter', help: 'Events and raw records kept as dead letters.', labels: ['connector'] },
   dlq_depth: { kind: 'gauge', help: 'Dead letters kept.', labels: ['sink', 'reason'], seeded: false },
   sink_writes_total: { kind: 'counter', help: 'Write results, one per event.', labels: ['sink', 'result'] },
-  sink_write_duration_seconds: { kind: 'histogram', help: 'Duration of one batch written.', labels: ['sink'], buckets: CALL_SECONDS },
+  sink_write_duration_seconds: {
+    kind: 'histogram',
+    help: 'Duration of one batch written.',
+    labels: ['sink'],
+    buckets: CALL_SECONDS,
+  },
   sink_lag_events: { kind: 'gauge', help: 'Events the sink has not settled.', labels: ['sink'] },
   lease_fenced_total: { kind: 'counter', help: 'Writes refused because the lease had another owner.', labels: [] },
   storage_wal_bytes: { kind: 'gauge', help: 'Size of the write-ahead log.', labels: [] },
-  weir_build_info: { kind: 'gauge', help: 'Always 1; the labels tell what runs.', labels: ['version', 'commit'], seeded: false },
+  weir_build_info: {
+    kind: 'gauge',
+    help: 'Always 1; the labels tell what runs.',
+    labels: ['version', 'commit'],
+    seeded: false,
+  },
 } as const satisfies Record<string, MetricRow>;
 
 export type MetricName = keyof typeof METRICS;
-type NamesOf<Kind extends MetricRow['kind']> = { [Name in MetricName]: (typeof METRICS)[Name]['kind'] extends Kind ? Name : never }[MetricName];
+type NamesOf<Kind extends MetricRow['kind']> = {
+  [Name in MetricName]: (typeof METRICS)[Name]['kind'] extends Kind ? Name : never;
+}[MetricName];
 export type CounterName = NamesOf<'counter'>;
 export type GaugeName = NamesOf<'gauge'>;
 export type HistogramName = NamesOf<'histogram'>;
 
 type LabelValue<Name extends LabelName> = (typeof LABELS)[Name] extends readonly (infer Value)[] ? Value : string;
 /** Exactly the labels of that metric, with the values they can take. */
-export type LabelsOf<Name extends MetricName> = { readonly [Label in (typeof METRICS)[Name]['labels'][number]]: LabelValue<Label> };
+export type LabelsOf<Name extends MetricName> = {
+  readonly [Label in (typeof METRICS)[Name]['labels'][number]]: LabelValue<Label>;
+};
 
 function faultsThat(matches: (code: FaultCode) => boolean): readonly FaultCode[] {
   // Object.keys widens to string; the table's keys are the codes by definition.

@@ -20,7 +20,8 @@ function familiesOf(body: string): Map<string, Family> {
   for (const line of body.split('\n').filter((text) => text !== '')) {
     const [, kind, name = '', rest = ''] = /^# (HELP|TYPE) (\S+) (.+)$/.exec(line) ?? [];
     if (kind === 'HELP') helps.set(name, rest);
-    else if (kind === 'TYPE' && !families.has(name)) families.set(name, { type: rest, help: helps.get(name) ?? '', samples: new Map() });
+    else if (kind === 'TYPE' && !families.has(name))
+      families.set(name, { type: rest, help: helps.get(name) ?? '', samples: new Map() });
     else {
       const [, metric = '', labels = '', value = ''] = SAMPLE.exec(line) ?? [];
       const family = families.get(metric) ?? families.get(metric.replace(/_(bucket|sum|count)$/, ''));
@@ -55,11 +56,16 @@ describe('createPrometheusMetrics', () => {
         for (const [value, amount] of samples) {
           metrics.add('events_appended_total', { connector: value }, amount);
           metrics.set('sink_lag_events', { sink: value }, amount);
-          metrics.observe('connector_request_duration_seconds', { connector: value, operation: value, outcome: 'failed' }, amount);
+          metrics.observe(
+            'connector_request_duration_seconds',
+            { connector: value, operation: value, outcome: 'failed' },
+            amount,
+          );
         }
         const page = await metrics.render();
         expect(page.contentType).toBe('text/plain; version=0.0.4; charset=utf-8');
-        for (const { samples: found } of familiesOf(page.body).values()) for (const value of found.values()) expect(value).not.toBeNaN();
+        for (const { samples: found } of familiesOf(page.body).values())
+          for (const value of found.values()) expect(value).not.toBeNaN();
       }),
       { numRuns: 200 },
     );
@@ -85,12 +91,22 @@ describe('createPrometheusMetrics', () => {
     metrics.seedSink('timeline');
     const families = await familiesIn(metrics);
     const of = (name: string): Record<string, number> => Object.fromEntries(families.get(name)?.samples ?? []);
-    for (const name of ['scheduler_runs_total', 'scheduler_failures_total', 'events_appended_total', 'events_duplicate_total', 'events_dead_total']) {
+    for (const name of [
+      'scheduler_runs_total',
+      'scheduler_failures_total',
+      'events_appended_total',
+      'events_duplicate_total',
+      'events_dead_total',
+    ]) {
       expect(of(name)).toEqual({ [`${name}{connector="docs"}`]: 0 });
     }
-    expect(of('connector_last_success_timestamp_seconds')).toEqual({ 'connector_last_success_timestamp_seconds{connector="docs",stream="pages"}': 0 });
+    expect(of('connector_last_success_timestamp_seconds')).toEqual({
+      'connector_last_success_timestamp_seconds{connector="docs",stream="pages"}': 0,
+    });
     expect(Object.values(of('connector_circuit_state'))).toEqual([1, 0, 0]);
-    expect(Object.keys(of('connector_retries_total'))).toHaveLength(Object.values(FAULTS).filter((row) => row.retry !== 'never').length);
+    expect(Object.keys(of('connector_retries_total'))).toHaveLength(
+      Object.values(FAULTS).filter((row) => row.retry !== 'never').length,
+    );
     expect(Object.values(of('sink_writes_total'))).toEqual([0, 0, 0, 0]);
     expect(of('sink_write_duration_seconds')['sink_write_duration_seconds_count{sink="timeline"}']).toBe(0);
     expect(of('connector_cursor_age_seconds')).toEqual({});
@@ -113,7 +129,11 @@ describe('createPrometheusMetrics', () => {
   it('bounds the combinations of labels of one metric', async () => {
     const metrics = createPrometheusMetrics();
     for (let at = 0; at < METRIC_LIMITS.seriesMax + 5; at += 1) {
-      metrics.add('connector_requests_total', { connector: `c${at % 100}`, operation: `o${Math.floor(at / 100)}`, outcome: 'succeeded' });
+      metrics.add('connector_requests_total', {
+        connector: `c${at % 100}`,
+        operation: `o${Math.floor(at / 100)}`,
+        outcome: 'succeeded',
+      });
     }
     const samples = (await familiesIn(metrics)).get('connector_requests_total')?.samples;
     expect(samples?.size).toBe(METRIC_LIMITS.seriesMax + 1);

@@ -69,7 +69,12 @@ export function createPrometheusMetrics(): Metrics {
     seedConnection: (connection, streams = []) => {
       seed({ connector: [connection], stream: streams }, 'connector');
       // A circuit begins closed; three zeros would say it has no state.
-      setGauge(gauges.get('connector_circuit_state'), 'connector_circuit_state', { connector: connection, state: 'closed' }, 1);
+      setGauge(
+        gauges.get('connector_circuit_state'),
+        'connector_circuit_state',
+        { connector: connection, state: 'closed' },
+        1,
+      );
     },
     seedSink: (sink) => seed({ sink: [sink] }, 'sink'),
     collectProcessMetrics: () => {
@@ -91,9 +96,13 @@ function rows(): readonly (readonly [MetricName, MetricRow])[] {
 }
 
 /** Every combination of the values known in advance; none when a label (`operation`) shows its values only at run time. */
-function combinationsOf(names: readonly LabelName[], known: Readonly<Partial<Record<LabelName, readonly string[]>>>): readonly Labels[] {
+function combinationsOf(
+  names: readonly LabelName[],
+  known: Readonly<Partial<Record<LabelName, readonly string[]>>>,
+): readonly Labels[] {
   return names.reduce<readonly Labels[]>(
-    (sofar, name) => sofar.flatMap((labels) => (known[name] ?? LABELS[name] ?? []).map((value) => ({ ...labels, [name]: value }))),
+    (sofar, name) =>
+      sofar.flatMap((labels) => (known[name] ?? LABELS[name] ?? []).map((value) => ({ ...labels, [name]: value }))),
     [{}],
   );
 }

@@ -21,11 +21,16 @@ const ENCODINGS: Readonly<Record<string, (secret: string) => string>> = {
 };
 
 const wellFormed = (text: string): boolean => text.isWellFormed();
-const isSecret = (text: string): boolean => text.trim().length >= secretCharsMin && wellFormed(text) && !REDACTED.includes(text) && !text.includes('[');
+const isSecret = (text: string): boolean =>
+  text.trim().length >= secretCharsMin && wellFormed(text) && !REDACTED.includes(text) && !text.includes('[');
 const secret = fc
   .oneof(
-    fc.string({ minLength: secretCharsMin, maxLength: 300, unit: 'binary' }),
-    fc.string({ minLength: secretCharsMin, maxLength: 80, unit: fc.constantFrom('\\', '"', '/', '%', '2', '5', 'u', 'a', ' ', '+', '\n') }),
+    fc.string({ minLength: secretCharsMin, maxLength: 160, unit: 'binary' }),
+    fc.string({
+      minLength: secretCharsMin,
+      maxLength: 80,
+      unit: fc.constantFrom('\\', '"', '/', '%', '2', '5', 'u', 'a', ' ', '+', '\n'),
+    }),
     fc.base64String({ minLength: 8, maxLength: 100 }),
   )
   .filter(isSecret);
@@ -35,7 +40,8 @@ const surroundings = fc.string({ maxLength: 40 });
 function expectClean(output: string, secrets: readonly string[]): void {
   for (const each of secrets) {
     for (const [name, encode] of Object.entries(ENCODINGS)) {
-      if (output.includes(encode(each))) throw new Error(`${name} form of ${JSON.stringify(each)} in ${JSON.stringify(output)}`);
+      if (output.includes(encode(each)))
+        throw new Error(`${name} form of ${JSON.stringify(each)} in ${JSON.stringify(output)}`);
     }
   }
 }
@@ -44,13 +50,19 @@ describe('redactText', () => {
   it('leaves no written form of a registered secret in any text, and a second pass changes nothing', () => {
     const encoding = fc.constantFrom(...Object.keys(ENCODINGS));
     fc.assert(
-      fc.property(fc.uniqueArray(secret, { minLength: 1, maxLength: 4 }), fc.array(fc.tuple(surroundings, encoding, fc.nat(3))), (secrets, parts) => {
-        const redactor = createRedactor({ secrets });
-        const text = parts.map(([around, form, which]) => around + (ENCODINGS[form]?.(secrets[which % secrets.length] ?? '') ?? '')).join('');
-        const once = redactor.redactText(text);
-        expectClean(once, secrets);
-        expect(redactor.redactText(once)).toBe(once);
-      }),
+      fc.property(
+        fc.uniqueArray(secret, { minLength: 1, maxLength: 4 }),
+        fc.array(fc.tuple(surroundings, encoding, fc.nat(3))),
+        (secrets, parts) => {
+          const redactor = createRedactor({ secrets });
+          const text = parts
+            .map(([around, form, which]) => around + (ENCODINGS[form]?.(secrets[which % secrets.length] ?? '') ?? ''))
+            .join('');
+          const once = redactor.redactText(text);
+          expectClean(once, secrets);
+          expect(redactor.redactText(once)).toBe(once);
+        },
+      ),
       RUNS,
     );
   });
@@ -61,7 +73,10 @@ describe('redactText', () => {
         const redactor = createRedactor({ secrets: [each] });
         for (const form of ['base64', 'base64url'] as const) {
           const output = redactor.redactText(Buffer.from(before + each + after).toString(form));
-          const rest = output.split(REDACTED).map((part) => Buffer.from(part, form).toString()).join('');
+          const rest = output
+            .split(REDACTED)
+            .map((part) => Buffer.from(part, form).toString())
+            .join('');
           expect(output).toContain(REDACTED);
           expect(rest.includes(each) && !(before + after).includes(each)).toBe(false);
         }
@@ -82,6 +97,24 @@ describe('redactText', () => {
     }
   });
 
+  it('shows no part of a secret where reading a long text ended, and cuts no marker in half', () => {
+    const redactor = createRedactor({ secrets: ['S3cr3t-S3cr3t'] });
+    for (const unit of ['S3cr3t-S3cr3t,', 'token=x&', 'S3cr3t-S3cr3t ']) {
+      for (let shift = 0; shift < 20; shift += 1) {
+        const output = redactor.redactText('x'.repeat(shift) + unit.repeat(5000));
+        expect(output.replaceAll(REDACTED, '')).not.toMatch(/S3c|\[r|d\]/);
+        expect(output.length).toBeLessThanOrEqual(textCharsMax);
+        expect(redactor.redactText(output)).toBe(output);
+      }
+    }
+  });
+
+  it('leaves no tail when occurrences overlap or one secret lies within another', () => {
+    const redactor = createRedactor({ secrets: ['abcabcabc', 'key-0123456789-end', '012345'] });
+    expect(redactor.redactText('>abcabcabcabc<')).toBe(`>${REDACTED}<`);
+    expect(redactor.redactText('>key-0123456789-end<')).toBe(`>${REDACTED}<`);
+  });
+
   it('leaves no tail when one registered secret overlaps or begins another', () => {
     const redactor = createRedactor({ secrets: ['abcdefgh', 'fghijklmnop', 'abcdefgh-and-longer'] });
     expect(redactor.redactText('>abcdefghijklmnop<')).toBe(`>${REDACTED}<`);
@@ -95,7 +128,9 @@ describe('redactText', () => {
   });
 
   it('does not search for secrets too short to be told from words', () => {
-    expect(createRedactor({ secrets: ['test', '      '] }).redactText('a test of      spaces')).toBe('a test of      spaces');
+    expect(createRedactor({ secrets: ['test', '      '] }).redactText('a test of      spaces')).toBe(
+      'a test of      spaces',
+    );
   });
 
   it('finds a secret registered later, and refuses more than it can search for', () => {
@@ -130,16 +165,42 @@ describe('redactText', () => {
     expect(redactor.redactText(output)).toBe(output);
   });
 
-  it.each(['max_tokens=5', 'basic authentication is off', 'the bearer of news', 'ssh://git@example.org/repo', 'token_type: x', 'see docs/secrets.md'])(
-    'leaves %s as it is',
-    (text) => expect(createRedactor({ secrets: [] }).redactText(text)).toBe(text),
-  );
+  it.each([
+    'max_tokens=5',
+    'basic authentication is off',
+    'the bearer of news',
+    'ssh://git@example.org/repo',
+    'token_type: x',
+    'see docs/secrets.md',
+  ])('leaves %s as it is', (text) => expect(createRedactor({ secrets: [] }).redactText(text)).toBe(text));
 
   it('is idempotent for any mix of the shapes it knows', () => {
     const word = fc.constantFrom(
-      'password', 'token', 'authorization', 'cookie', 'Bearer', 'basic', '=', ':', ' ', '"', "'", '\\', '://', '@', '&', ';', '\n', '[cut]', REDACTED,
-      'abcdefgh1', 'eyJhbGciOi.eyJzdWIiOi.abc', '-----BEGIN PRIVATE KEY-----', 'git@', 'x',
-    ); // prettier-ignore
+      'password',
+      'token',
+      'authorization',
+      'cookie',
+      'Bearer',
+      'basic',
+      '=',
+      ':',
+      ' ',
+      '"',
+      "'",
+      '\\',
+      '://',
+      '@',
+      '&',
+      ';',
+      '\n',
+      '[cut]',
+      REDACTED,
+      'abcdefgh1',
+      'eyJhbGciOi.eyJzdWIiOi.abc',
+      '-----BEGIN PRIVATE KEY-----',
+      'git@',
+      'x',
+    );
     const redactor = createRedactor({ secrets: ['abcdefgh1'] });
     fc.assert(
       fc.property(fc.array(word, { maxLength: 30 }), (words) => {
@@ -150,10 +211,24 @@ describe('redactText', () => {
     );
   });
 
-  it.each(['\\', '%25', 'password=', '"password":"', '://', 'Authorization: ', 'eyJaaaaaaaa.', 'a', 'basic a', '-----BEGIN PRIVATE KEY-----', 'token '])(
+  it.each([
+    '\\',
+    '%25',
+    'password=',
+    '"password":"',
+    '://',
+    'Authorization: ',
+    'eyJaaaaaaaa.',
+    'a',
+    'basic a',
+    '-----BEGIN PRIVATE KEY-----',
+    'token ',
+  ])(
     'is done in bounded time with the longest text made of %j',
     (unit) => {
-      const redactor = createRedactor({ secrets: ['\\'.repeat(64), `${'\\"'.repeat(40)}x`, 'a'.repeat(5000), '%25%25%25%25'] });
+      const redactor = createRedactor({
+        secrets: ['\\'.repeat(64), `${'\\"'.repeat(40)}x`, 'a'.repeat(5000), '%25%25%25%25'],
+      });
       const output = redactor.redactText(unit.repeat(1_000_000 / unit.length));
       expect(output.length).toBeLessThanOrEqual(textCharsMax);
     },
@@ -166,10 +241,21 @@ describe('redactValue', () => {
   const redactor = createRedactor({ secrets: [known] });
 
   it('leaves no written form of a secret in any value, is idempotent and stays within its bounds', () => {
-    const leaf = fc.oneof(fc.constantFrom(...Object.values(ENCODINGS).map((encode) => `x${encode(known)}y`)), fc.string(), fc.double(), fc.boolean());
+    const leaf = fc.oneof(
+      fc.constantFrom(...Object.values(ENCODINGS).map((encode) => `x${encode(known)}y`)),
+      fc.string(),
+      fc.double(),
+      fc.boolean(),
+    );
     const key = fc.oneof(fc.constantFrom('token', 'a', '__proto__', 'Authorization', known), fc.string());
     const { value } = fc.letrec((tie) => ({
-      value: fc.oneof({ maxDepth: 10 }, leaf, fc.array(tie('value')), fc.dictionary(key, tie('value')), fc.constant(new Error(known, { cause: known }))),
+      value: fc.oneof(
+        { maxDepth: 10 },
+        leaf,
+        fc.array(tie('value')),
+        fc.dictionary(key, tie('value')),
+        fc.constant(new Error(known, { cause: known })),
+      ),
     }));
     fc.assert(
       fc.property(value, (any) => {
@@ -182,12 +268,29 @@ describe('redactValue', () => {
   });
 
   it('hides members by name whatever they hold, and shows that they were there', () => {
-    const value = { 'X-Api-Key': 'k', clientSecret: ['a'], refresh_token: 12, password: '', cookie: null, token: true, max_tokens: 5, user: 'joe' };
-    expect(redactor.redactValue(value)).toEqual({ ...value, 'X-Api-Key': REDACTED, clientSecret: REDACTED, refresh_token: REDACTED });
+    const value = {
+      'X-Api-Key': 'k',
+      clientSecret: ['a'],
+      refresh_token: 12,
+      password: '',
+      cookie: null,
+      token: true,
+      max_tokens: 5,
+      user: 'joe',
+    };
+    expect(redactor.redactValue(value)).toEqual({
+      ...value,
+      'X-Api-Key': REDACTED,
+      clientSecret: REDACTED,
+      refresh_token: REDACTED,
+    });
   });
 
   it('takes only name, code, message and cause from an error, never the request it carries', () => {
-    const error = Object.assign(new TypeError(`failed with ${known}`, { cause: new Error('inner') }), { code: 'ECONNRESET', request: { headers: { a: 'b' } } });
+    const error = Object.assign(new TypeError(`failed with ${known}`, { cause: new Error('inner') }), {
+      code: 'ECONNRESET',
+      request: { headers: { a: 'b' } },
+    });
     expect(redactor.redactValue(error)).toEqual({
       name: 'TypeError',
       code: 'ECONNRESET',
@@ -200,7 +303,10 @@ describe('redactValue', () => {
     const value = {
       url: new URL('https://joe:pw@example.org/?token=abc'),
       headers: new Headers({ authorization: 'Bearer x', accept: 'text/plain' }),
-      map: new Map<unknown, unknown>([['password', 'x'], [{}, 1n]]),
+      map: new Map<unknown, unknown>([
+        ['password', 'x'],
+        [{}, 1n],
+      ]),
       bytes: Buffer.from(known),
       at: new Date(0),
       broken: new Date(NaN),
@@ -210,7 +316,7 @@ describe('redactValue', () => {
     expect(redactor.redactValue(value)).toEqual({
       url: `https://${REDACTED}@example.org/?token=${REDACTED}`,
       headers: { authorization: REDACTED, accept: 'text/plain' },
-      map: { password: REDACTED, '[object]': '1' },
+      map: { password: REDACTED, '[key]': '1' },
       bytes: `[${Buffer.from(known).length} bytes]`,
       at: '1970-01-01T00:00:00.000Z',
       broken: 'invalid date',
@@ -221,10 +327,19 @@ describe('redactValue', () => {
   it('survives cycles, getters that throw and proxies', () => {
     const cycle: Record<string, unknown> = { name: 'a' };
     cycle['self'] = cycle;
-    const thrower = Object.defineProperty({}, 'x', { enumerable: true, get: () => { throw new Error(known); } }); // prettier-ignore
+    const thrower = Object.defineProperty({}, 'x', {
+      enumerable: true,
+      get: () => {
+        throw new Error(known);
+      },
+    });
     const revoked = Proxy.revocable({}, {});
     revoked.revoke();
-    expect(redactor.redactValue([cycle, thrower, revoked.proxy])).toEqual([{ name: 'a', self: '[circular]' }, '[unreadable]', '[unreadable]']);
+    expect(redactor.redactValue([cycle, thrower, revoked.proxy])).toEqual([
+      { name: 'a', self: '[circular]' },
+      '[unreadable]',
+      '[unreadable]',
+    ]);
   });
 
   it('cuts what is too many, too deep or too long, marks it, and is idempotent there too', () => {

@@ -34,15 +34,20 @@ export function createRedactor(options: { readonly secrets: readonly string[] })
   const known = new Set<string>();
 
   const register = (secret: string): void => {
-    const findable = secret.trim().length >= REDACTION_LIMITS.secretCharsMin && !REDACTED.includes(secret) && !secret.includes(REDACTED);
+    const findable =
+      secret.trim().length >= REDACTION_LIMITS.secretCharsMin &&
+      !REDACTED.includes(secret) &&
+      !secret.includes(REDACTED);
     if (!findable || known.has(secret)) return;
-    if (known.size >= REDACTION_LIMITS.secretsMax) throw new RangeError(`more than ${REDACTION_LIMITS.secretsMax} secrets to redact`);
+    if (known.size >= REDACTION_LIMITS.secretsMax)
+      throw new RangeError(`more than ${REDACTION_LIMITS.secretsMax} secrets to redact`);
     known.add(secret);
     patterns.push(...secretPatternsOf(secret, REDACTION_LIMITS.secretCharsMin));
   };
   const redactWithin = (text: string, charsMax: number): string => {
     // A text that was cut before keeps its ending, which would otherwise be taken for part of what stands before it.
-    if (text.endsWith(CUT_ENDING) && text.length <= charsMax) return redactAll(text.slice(0, -CUT_ENDING.length)) + CUT_ENDING;
+    if (text.endsWith(CUT_ENDING) && text.length <= charsMax)
+      return redactAll(text.slice(0, -CUT_ENDING.length)) + CUT_ENDING;
     const clean = redactAll(text.slice(0, charsMax + GUARD_CHARS));
     if (text.length <= charsMax + GUARD_CHARS) return clean.length <= charsMax ? clean : cutAt(clean, charsMax);
     // The end of what was read may be the beginning of a secret that was not read to its end.
@@ -54,7 +59,13 @@ export function createRedactor(options: { readonly secrets: readonly string[] })
   return {
     register,
     redactText: (text) => redactWithin(text, REDACTION_LIMITS.textCharsMax),
-    redactValue: (value) => valueOf(value, { ancestors: [], nodesLeft: REDACTION_LIMITS.nodesMax, charsLeft: REDACTION_LIMITS.valueCharsMax, redactWithin }),
+    redactValue: (value) =>
+      valueOf(value, {
+        ancestors: [],
+        nodesLeft: REDACTION_LIMITS.nodesMax,
+        charsLeft: REDACTION_LIMITS.valueCharsMax,
+        redactWithin,
+      }),
   };
 }
 
@@ -152,7 +163,8 @@ function objectOf(value: object, walk: Walk): JsonValue {
   try {
     if (Array.isArray(value)) return itemsOf(value, walk);
     if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return textOf(`[${value.byteLength} bytes]`, walk);
-    if (value instanceof Date) return textOf(Number.isFinite(value.getTime()) ? value.toISOString() : 'invalid date', walk);
+    if (value instanceof Date)
+      return textOf(Number.isFinite(value.getTime()) ? value.toISOString() : 'invalid date', walk);
     if (value instanceof URL) return textOf(value.href, walk);
     return membersOf(entriesOf(value), walk);
   } catch {
@@ -185,7 +197,7 @@ function membersOf(entries: Iterable<readonly [unknown, unknown]>, walk: Walk): 
   for (const [name, member] of entries) {
     if (walk.nodesLeft <= 0) break;
     if (member === undefined || typeof member === 'function' || typeof member === 'symbol') continue;
-    const text = typeof name === 'object' ? '[object]' : String(name);
+    const text = typeof name === 'string' || typeof name === 'number' ? String(name) : '[key]';
     const clean = walk.redactWithin(text, REDACTION_LIMITS.keyCharsMax);
     const hidden = isSensitiveName(text) && member !== null && typeof member !== 'boolean' && member !== '';
     walk.nodesLeft -= hidden ? 1 : 0;

@@ -49,7 +49,7 @@ export function openRotatingFile(options: RotatingFileOptions): RotatingFile {
         if (!open) throw new Error('closed');
         const file = fileFor(Buffer.byteLength(line) + 1);
         const bytes = Buffer.from(torn && file.bytes > 0 ? `\n${line}` : line);
-        for (let done = 0; done < bytes.length; ) {
+        for (let done = 0; done < bytes.length;) {
           const written = writeSync(file.fd, bytes, done);
           done += written;
           file.bytes += written;
@@ -82,7 +82,10 @@ function openForAppend(path: string): OpenFile {
     const stat = fstatSync(fd);
     return { fd, rotates: stat.isFile(), bytes: stat.isFile() ? stat.size : 0 };
   } catch (error) {
-    throw new Fault('storage_unreachable', `the log file ${path} cannot be opened for writing`, { details: { place: path }, cause: error });
+    throw new Fault('storage_unreachable', `the log file ${path} cannot be opened for writing`, {
+      details: { place: path },
+      cause: error,
+    });
   }
 }
 

@@ -38,7 +38,8 @@ function cutInPieces(text: string): readonly string[] {
 /** Each character raw, as %XX (the % itself encoded again up to twice) or as a JSON escape. */
 function spelledOf(piece: string): string {
   let source = '';
-  for (const [run] of piece.matchAll(/\\+|[^\\]/gu)) source += run.startsWith('\\') ? backslashesOf(run.length) : characterOf(run);
+  for (const [run] of piece.matchAll(/\\+|[^\\]/gu))
+    source += run.startsWith('\\') ? backslashesOf(run.length) : characterOf(run);
   return source;
 }
 

@@ -2,13 +2,27 @@
 
 import { describe, expect, it } from 'vitest';
 import { LOG_LIMITS, type PullFailure } from '#core/event-log.ts';
+import { toFault } from '#core/fault.ts';
 import { streamLeaseName } from '#core/names.ts';
-import { PARTITIONS } from '#core/partition.ts';
 import { needsCrash, type OpenHarness, type StorageSession, withStorage } from './engine-harness.ts';
-import { append, checkpointOf, hold, idsOf, readAll, sample, SAMPLE_STREAM, samples } from './event-samples.ts';
+import {
+  ALL_PARTITIONS,
+  append,
+  checkpointOf,
+  hold,
+  idsOf,
+  readAll,
+  sample,
+  SAMPLE_STREAM,
+  samples,
+} from './event-samples.ts';
 
-const ALL_PARTITIONS = Array.from({ length: PARTITIONS }, (_, partition) => partition);
-const UNREADABLE: PullFailure = { key: 'broken', code: 'record_invalid', message: 'no title', payload: { raw: '"\u0000' } };
+const UNREADABLE: PullFailure = {
+  key: 'broken',
+  code: 'record_invalid',
+  message: 'no title',
+  payload: { raw: '"\u0000' },
+};
 
 export function appendSuite(openHarness: OpenHarness): void {
   describe('append', () => {
@@ -32,7 +46,12 @@ async function storedIds(session: StorageSession): Promise<string[]> {
 async function traceOf(session: StorageSession) {
   const state = await session.store.streams.get(SAMPLE_STREAM);
   const letters = await session.store.deadLetters.list(['a'], undefined, 10);
-  return { ids: await storedIds(session), cursor: state?.cursor, total: state?.eventsTotal ?? 0, letters: letters.map(({ key }) => key) };
+  return {
+    ids: await storedIds(session),
+    cursor: state?.cursor,
+    total: state?.eventsTotal ?? 0,
+    letters: letters.map(({ key }) => key),
+  };
 }
 
 const NOTHING = { ids: [], cursor: undefined, total: 0, letters: [] };
@@ -46,7 +65,12 @@ function storesTogether(openHarness: OpenHarness): void {
       const result = await session.log.append({ events, failures: [UNREADABLE], checkpoint });
       expect(result).toEqual({ accepted: 5, duplicates: 0 });
       await session.crash();
-      expect(await traceOf(session)).toEqual({ ids: idsOf(events).toSorted(), cursor: { page: 2 }, total: 5, letters: ['broken'] });
+      expect(await traceOf(session)).toEqual({
+        ids: idsOf(events).toSorted(),
+        cursor: { page: 2 },
+        total: 5,
+        letters: ['broken'],
+      });
     }));
 
   it('a process death before the answer leaves the whole batch or nothing of it', (test) =>
@@ -66,14 +90,27 @@ function storesTogether(openHarness: OpenHarness): void {
     withStorage(openHarness, async (session) => {
       await session.log.append({ events: [], failures: [UNREADABLE], checkpoint: await checkpointOf(session, 1) });
       const [letter] = await session.store.deadLetters.list(['a'], 'wiki', 10);
-      expect(letter).toMatchObject({ ...SAMPLE_STREAM, stage: 'pull', key: 'broken', code: 'record_invalid', message: 'no title' });
+      expect(letter).toMatchObject({
+        ...SAMPLE_STREAM,
+        stage: 'pull',
+        key: 'broken',
+        code: 'record_invalid',
+        message: 'no title',
+      });
       expect(letter).toMatchObject({ firstAtMs: session.clock.now(), lastAtMs: session.clock.now() });
     }));
 
   it('an empty page moves the cursor', () =>
     withStorage(openHarness, async (session) => {
-      expect(await session.log.append({ events: [], checkpoint: await checkpointOf(session, { page: 9 }) })).toEqual({ accepted: 0, duplicates: 0 });
-      expect(await session.store.streams.get(SAMPLE_STREAM)).toMatchObject({ cursor: { page: 9 }, eventsTotal: 0, connectorVersion: '1.0.0' });
+      expect(await session.log.append({ events: [], checkpoint: await checkpointOf(session, { page: 9 }) })).toEqual({
+        accepted: 0,
+        duplicates: 0,
+      });
+      expect(await session.store.streams.get(SAMPLE_STREAM)).toMatchObject({
+        cursor: { page: 9 },
+        eventsTotal: 0,
+        connectorVersion: '1.0.0',
+      });
       expect(await session.log.append({ events: [] })).toEqual({ accepted: 0, duplicates: 0 });
     }));
 
@@ -82,7 +119,10 @@ function storesTogether(openHarness: OpenHarness): void {
       const seen: (boolean | undefined)[] = [];
       for (const reconcile of [undefined, 'due', undefined, 'done', undefined] as const) {
         const checkpoint = await checkpointOf(session, seen.length);
-        await session.log.append({ events: [], checkpoint: reconcile === undefined ? checkpoint : { ...checkpoint, reconcile } });
+        await session.log.append({
+          events: [],
+          checkpoint: reconcile === undefined ? checkpoint : { ...checkpoint, reconcile },
+        });
         seen.push((await session.store.streams.get(SAMPLE_STREAM))?.reconcileDue);
       }
       expect(seen).toEqual([false, true, true, false, false]);
@@ -158,7 +198,17 @@ function refusesWhole(openHarness: OpenHarness): void {
     withStorage(openHarness, async (session) => {
       const { fence, ...checkpoint } = await checkpointOf(session, 1);
       const forged = { ...checkpoint, fence: { lease: fence.lease, token: fence.token + 1 } };
-      await expect(session.log.append({ events: samples(1), checkpoint: forged })).rejects.toMatchObject({ code: 'fenced' });
+      await expect(session.log.append({ events: samples(1), checkpoint: forged })).rejects.toMatchObject({
+        code: 'fenced',
+      });
+      expect(await traceOf(session)).toEqual(NOTHING);
+    }));
+
+  it('the lease of another stream stores nothing', () =>
+    withStorage(openHarness, async (session) => {
+      const { fence } = await checkpointOf(session, 1, { ...SAMPLE_STREAM, stream: 'comments' });
+      const checkpoint = { stream: SAMPLE_STREAM, connectorVersion: '1.0.0', cursor: 1, fence };
+      await expect(session.log.append({ events: samples(1), checkpoint })).rejects.toMatchObject({ code: 'fenced' });
       expect(await traceOf(session)).toEqual(NOTHING);
     }));
 
@@ -168,7 +218,10 @@ function refusesWhole(openHarness: OpenHarness): void {
       const checkpoint = await checkpointOf(session, 1);
       await expect(session.log.append({ events, checkpoint })).rejects.toMatchObject({ code: 'input_invalid' });
       expect(await traceOf(session)).toEqual(NOTHING);
-      expect(await session.log.append({ events: events.slice(1), checkpoint })).toEqual({ accepted: LOG_LIMITS.appendEventsMax, duplicates: 0 });
+      expect(await session.log.append({ events: events.slice(1), checkpoint })).toEqual({
+        accepted: LOG_LIMITS.appendEventsMax,
+        duplicates: 0,
+      });
     }));
 
   it('payload waiting beyond pendingBytesMax is refused with log_full, and what was refused is not stored', () =>
@@ -177,8 +230,10 @@ function refusesWhole(openHarness: OpenHarness): void {
       const events = samples(LOG_LIMITS.pendingBytesMax / text.length + 4, 'big', { text });
       const outcomes = await Promise.allSettled(events.map((event) => append(session, event)));
       const stored = events.filter((_, at) => outcomes[at]?.status === 'fulfilled');
-      const codes = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason.code] : []));
-      expect(new Set(codes)).toEqual(new Set(['log_full']));
+      const refused = outcomes.flatMap((outcome) =>
+        outcome.status === 'rejected' ? [toFault(outcome.reason).code] : [],
+      );
+      expect(new Set(refused)).toEqual(new Set(['log_full']));
       expect(await storedIds(session)).toEqual(idsOf(stored).toSorted());
       expect(await append(session, sample({ key: 'after' }))).toEqual({ accepted: 1, duplicates: 0 });
     }));
@@ -191,7 +246,10 @@ function servesManyCallers(openHarness: OpenHarness): void {
       await append(session, ...known);
       const calls = Array.from({ length: 60 }, (_, caller) => {
         const fresh = samples(caller % 5, `caller-${caller}`);
-        return { events: [...fresh, ...known.slice(0, caller % 8)], expected: { accepted: fresh.length, duplicates: caller % 8 } };
+        return {
+          events: [...fresh, ...known.slice(0, caller % 8)],
+          expected: { accepted: fresh.length, duplicates: caller % 8 },
+        };
       });
       const results = await Promise.all(calls.map(({ events }) => session.log.append({ events })));
       expect(results).toEqual(calls.map(({ expected }) => expected));
@@ -204,7 +262,10 @@ function servesManyCallers(openHarness: OpenHarness): void {
       const good = Array.from({ length: 10 }, (_, caller) => samples(3, `good-${caller}`));
       const bad = Array.from({ length: 10 }, (_, caller) => samples(3, `bad-${caller}`));
       const outcomes = await Promise.allSettled(
-        good.flatMap((events, at) => [session.log.append({ events }), session.log.append({ events: bad[at] ?? [], checkpoint: forged })]),
+        good.flatMap((events, at) => [
+          session.log.append({ events }),
+          session.log.append({ events: bad[at] ?? [], checkpoint: forged }),
+        ]),
       );
       expect(outcomes.map(({ status }) => status)).toEqual(good.flatMap(() => ['fulfilled', 'rejected']));
       expect(await storedIds(session)).toEqual(idsOf(good.flat()).toSorted());

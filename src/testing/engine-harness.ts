@@ -2,7 +2,7 @@
 
 import type { TestContext } from 'vitest';
 import type { EventLog } from '#core/event-log.ts';
-import type { Leases } from '#core/leases.ts';
+import type { Fence, Leases } from '#core/leases.ts';
 import type { Store } from '#core/store.ts';
 import type { SimulatedClock } from './simulated-clock.ts';
 
@@ -49,13 +49,18 @@ export interface StorageSession {
   log: EventLog;
   leases: Leases;
   store: Store;
+  /** Fences that `hold` was given, by lease and owner. */
+  readonly fences: Map<string, Fence>;
   reopen(): Promise<void>;
   /** A process death and a new start; where the engine cannot, an orderly restart. */
   crash(): Promise<void>;
 }
 
 /** Opens new storage, gives it to `use`, and destroys it whatever happened. */
-export async function withStorage(openHarness: OpenHarness, use: (session: StorageSession) => Promise<void>): Promise<void> {
+export async function withStorage(
+  openHarness: OpenHarness,
+  use: (session: StorageSession) => Promise<void>,
+): Promise<void> {
   const harness = await openHarness();
   try {
     const opened = await harness.open();
@@ -63,6 +68,7 @@ export async function withStorage(openHarness: OpenHarness, use: (session: Stora
       harness,
       clock: harness.clock,
       ...opened,
+      fences: new Map(),
       async reopen() {
         await harness.close();
         Object.assign(session, await harness.open());

@@ -4,12 +4,13 @@ import { sealEvent, type EventDraft, type SealedEvent } from '#core/event.ts';
 import type { AppendResult, Checkpoint, LogEntry } from '#core/event-log.ts';
 import type { Fence } from '#core/leases.ts';
 import { partitionLeaseName, streamLeaseName, type StreamRef } from '#core/names.ts';
-import { partitionOf } from '#core/partition.ts';
+import { PARTITIONS, partitionOf } from '#core/partition.ts';
 import type { BuiltInSink } from '#core/sink.ts';
 import type { StorageSession } from './engine-harness.ts';
 
 /** Longer than any test lets pass, so that only tests about leases see them end. */
 export const LEASE_TTL_MS = 1e9;
+export const ALL_PARTITIONS: readonly number[] = Array.from({ length: PARTITIONS }, (_, partition) => partition);
 export const SAMPLE_STREAM: StreamRef = { tenant: 'a', connection: 'wiki', stream: 'pages' };
 export const SAMPLE_TIME = '2026-01-01T10:00:00.000Z';
 
@@ -19,7 +20,14 @@ export interface SampleOptions extends Partial<EventDraft> {
 
 /** One sealed event: a document of `SAMPLE_STREAM` unless told otherwise. */
 export function sample({ of = SAMPLE_STREAM, ...draft }: SampleOptions = {}): SealedEvent {
-  const defaults = { kind: 'document', op: 'upsert', key: 'page-1', version: 1, time: SAMPLE_TIME, data: null } as const;
+  const defaults = {
+    kind: 'document',
+    op: 'upsert',
+    key: 'page-1',
+    version: 1,
+    time: SAMPLE_TIME,
+    data: null,
+  } as const;
   return sealEvent({ ...of, connector: 'sample' }, { ...defaults, ...draft });
 }
 
@@ -32,7 +40,10 @@ export function idsOf(of: readonly (LogEntry | SealedEvent)[]): string[] {
   return of.map((one) => one.event.id);
 }
 
-export function partitionOfEvent(session: StorageSession, sealed: { readonly event: { readonly tenant: string; readonly key: string } }): number {
+export function partitionOfEvent(
+  session: StorageSession,
+  sealed: { readonly event: { readonly tenant: string; readonly key: string } },
+): number {
   return partitionOf(session.harness.partitionSecret, sealed.event.tenant, sealed.event.key);
 }
 
@@ -40,17 +51,36 @@ export function partitionsOfEvents(session: StorageSession, events: readonly Sea
   return [...new Set(events.map((sealed) => partitionOfEvent(session, sealed)))];
 }
 
-export async function hold(session: StorageSession, lease: string, owner = 'owner', ttlMs = LEASE_TTL_MS): Promise<Fence> {
+/** The owner's fence: the one it has when that can be renewed, else a new one. */
+export async function hold(
+  session: StorageSession,
+  lease: string,
+  owner = 'owner',
+  ttlMs = LEASE_TTL_MS,
+): Promise<Fence> {
+  const id = `${lease} ${owner}`;
+  const known = session.fences.get(id);
+  if (known !== undefined && (await session.leases.renew(known, ttlMs))) return known;
   const fence = await session.leases.acquire(lease, owner, ttlMs);
   if (fence === undefined) throw new Error(`the lease ${lease} is held by someone else`);
+  session.fences.set(id, fence);
   return fence;
 }
 
-export function holdPartition(session: StorageSession, reader: string, partition: number, owner?: string): Promise<Fence> {
+export function holdPartition(
+  session: StorageSession,
+  reader: string,
+  partition: number,
+  owner?: string,
+): Promise<Fence> {
   return hold(session, partitionLeaseName(reader, partition), owner);
 }
 
-export async function checkpointOf(session: StorageSession, cursor: Checkpoint['cursor'], of: StreamRef = SAMPLE_STREAM): Promise<Checkpoint> {
+export async function checkpointOf(
+  session: StorageSession,
+  cursor: Checkpoint['cursor'],
+  of: StreamRef = SAMPLE_STREAM,
+): Promise<Checkpoint> {
   return { stream: of, connectorVersion: '1.0.0', cursor, fence: await hold(session, streamLeaseName(of)) };
 }
 
@@ -59,7 +89,12 @@ export function append(session: StorageSession, ...events: readonly SealedEvent[
 }
 
 /** Everything a reader has not settled in one partition, page by page would be the same: at most `limit`. */
-export async function readAll(session: StorageSession, reader: string, partitions: Iterable<number>, limit = 512): Promise<LogEntry[]> {
+export async function readAll(
+  session: StorageSession,
+  reader: string,
+  partitions: Iterable<number>,
+  limit = 512,
+): Promise<LogEntry[]> {
   const entries: LogEntry[] = [];
   for (const partition of partitions) entries.push(...(await session.log.read(reader, partition, limit)));
   return entries;
@@ -80,7 +115,12 @@ export async function settlePartition(session: StorageSession, reader: string, p
 }
 
 /** Delivers what the built-in sink has not applied yet, `batchMax` entries at a time. Returns the batches it applied. */
-export async function deliver(session: StorageSession, sink: BuiltInSink, partitions: Iterable<number>, batchMax = 64): Promise<LogEntry[][]> {
+export async function deliver(
+  session: StorageSession,
+  sink: BuiltInSink,
+  partitions: Iterable<number>,
+  batchMax = 64,
+): Promise<LogEntry[][]> {
   const batches: LogEntry[][] = [];
   await session.log.register(sink.name);
   for (const partition of partitions) {
@@ -97,7 +137,27 @@ export async function deliver(session: StorageSession, sink: BuiltInSink, partit
 }
 
 /** Appends events one by one (so that repeated ids stay a matter of the log) and lets the built-in sink take them. */
-export async function ingest(session: StorageSession, sink: BuiltInSink, events: readonly SealedEvent[]): Promise<void> {
+export async function ingest(
+  session: StorageSession,
+  sink: BuiltInSink,
+  events: readonly SealedEvent[],
+): Promise<void> {
   for (let at = 0; at < events.length; at += 512) await append(session, ...events.slice(at, at + 512));
   await deliver(session, sink, partitionsOfEvents(session, events));
+}
+
+/** Appends one key's events in version order, all in one partition, for the reader `r`. */
+export async function oneKey(session: StorageSession, count: number) {
+  const events = Array.from({ length: count }, (_, at) => sample({ key: 'k', version: at + 1 }));
+  const [first] = events;
+  if (first === undefined) throw new Error('a key needs an event');
+  await session.log.register('r');
+  await append(session, ...events);
+  return { events, partition: partitionOfEvent(session, first) };
+}
+
+export function lastOf(entries: readonly LogEntry[]): LogEntry {
+  const last = entries.at(-1);
+  if (last === undefined) throw new Error('there is nothing to settle');
+  return last;
 }

@@ -65,7 +65,11 @@ export const HOSTILE_TEXTS: readonly string[] = [
 
 /** A hostile string, random Unicode, or pieces of both joined. */
 export function hostileText(charsMax = 200): fc.Arbitrary<string> {
-  const piece = fc.oneof(fc.constantFrom(...HOSTILE_TEXTS), fc.string({ unit: 'binary', maxLength: 20 }), fc.string({ maxLength: 20 }));
+  const piece = fc.oneof(
+    fc.constantFrom(...HOSTILE_TEXTS),
+    fc.string({ unit: 'binary', maxLength: 20 }),
+    fc.string({ maxLength: 20 }),
+  );
   return fc.array(piece, { minLength: 1, maxLength: 4 }).map((pieces) => wellFormedSlice(pieces.join(' '), charsMax));
 }
 

@@ -1,44 +1,20 @@
 // What Library.search promises: words mean themselves, whatever else is in the query, and results say where the hit is.
 
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LIBRARY_LIMITS, type SearchQuery, type SearchResult } from '#core/library.ts';
-import { type OpenHarness, PROPERTY_TIMEOUT_MS, runsOf, type StorageSession, withStorage } from './engine-harness.ts';
+import { LIBRARY_LIMITS, type SearchResult } from '#core/library.ts';
+import { type OpenHarness, type StorageSession, withStorage } from './engine-harness.ts';
 import { ingest, sample, SAMPLE_STREAM } from './event-samples.ts';
-import { HOSTILE_TEXTS, hostileText } from './hostile-text.ts';
-
-const MARKED = /\u0002([^\u0002\u0003]*)\u0003/g;
-const MARKS = /[\u0002\u0003]/;
+import { hostileQuerySuite } from './hostile-query-suite.ts';
+import { HOSTILE_TEXTS } from './hostile-text.ts';
+import { keysOf, MARKED, MARKS, openGarden, search } from './search-samples.ts';
 
 export function librarySearchSuite(openHarness: OpenHarness): void {
   describe('search', () => {
     findsWords(openHarness);
     keepsToItsScope(openHarness);
     showsTheHit(openHarness);
-    survivesHostileQueries(openHarness);
+    hostileQuerySuite(openHarness);
   });
-}
-
-/** Five documents whose words overlap; the key says what is in them. */
-async function openGarden(session: StorageSession): Promise<void> {
-  const of = { ...SAMPLE_STREAM, connection: 'code' };
-  await ingest(session, session.store.library, [
-    sample({ key: 'alpha-beta', title: 'one', text: 'alpha and then beta' }),
-    sample({ key: 'beta-alpha', title: 'two', text: 'beta alpha' }),
-    sample({ key: 'gamma', title: 'gamma', text: 'nothing more' }),
-    sample({ key: 'delta', title: 'four', text: 'delta only', of }),
-    sample({ key: 'not', title: 'five', text: 'alpha not beta' }),
-  ]);
-}
-
-async function search(session: StorageSession, words: string, rest: Partial<SearchQuery> = {}) {
-  return session.store.library.search({ tenants: ['a'], words, limit: 100, ...rest });
-}
-
-async function keysOf(session: StorageSession, words: string, rest: Partial<SearchQuery> = {}): Promise<string[]> {
-  const { results, total } = await search(session, words, rest);
-  expect(total).toBeGreaterThanOrEqual(results.length);
-  return results.map(({ key }) => key).toSorted();
 }
 
 function findsWords(openHarness: OpenHarness): void {
@@ -71,7 +47,9 @@ function findsWords(openHarness: OpenHarness): void {
   it('total counts all, results come best first and at most limit and resultsMax', () =>
     withStorage(openHarness, async (session) => {
       const count = LIBRARY_LIMITS.resultsMax + 10;
-      const many = Array.from({ length: count }, (_, at) => sample({ key: `d-${at}`, title: `t${at}`, text: `word ${'filler '.repeat(at % 7)}` }));
+      const many = Array.from({ length: count }, (_, at) =>
+        sample({ key: `d-${at}`, title: `t${at}`, text: `word ${'filler '.repeat(at % 7)}` }),
+      );
       await ingest(session, session.store.library, many);
       const few = await search(session, 'word', { limit: 3 });
       expect([few.total, few.results.length]).toEqual([count, 3]);
@@ -107,14 +85,25 @@ function keepsToItsScope(openHarness: OpenHarness): void {
       expect(await keysOf(session, 'delta', { connection: 'code' })).toEqual(['delta']);
       // "When no document has them all" is said of the documents in scope: the foreign one has both words.
       expect(await keysOf(session, 'delta unheard')).toEqual(['delta']);
-      for (const text of HOSTILE_TEXTS) expect(await search(session, 'alpha', { tenants: [text], connection: text })).toEqual({ total: 0, results: [] });
+      for (const text of HOSTILE_TEXTS)
+        expect(await search(session, 'alpha', { tenants: [text], connection: text })).toEqual({
+          total: 0,
+          results: [],
+        });
     }));
 
   it('says of each result where it comes from', () =>
     withStorage(openHarness, async (session) => {
-      await ingest(session, session.store.library, [sample({ title: 'Home', text: 'zebra', url: 'https://wiki.example/home' })]);
+      await ingest(session, session.store.library, [
+        sample({ title: 'Home', text: 'zebra', url: 'https://wiki.example/home' }),
+      ]);
       const [result] = (await search(session, 'zebra')).results;
-      expect(result).toMatchObject({ ...SAMPLE_STREAM, key: 'page-1', title: 'Home', url: 'https://wiki.example/home' });
+      expect(result).toMatchObject({
+        ...SAMPLE_STREAM,
+        key: 'page-1',
+        title: 'Home',
+        url: 'https://wiki.example/home',
+      });
       expect(Date.parse(result?.time ?? '')).toBe(Date.UTC(2026, 0, 1, 10));
     }));
 }
@@ -122,7 +111,8 @@ function keepsToItsScope(openHarness: OpenHarness): void {
 async function onlyResult(session: StorageSession, words: string): Promise<SearchResult> {
   const { results } = await search(session, words);
   const [result] = results;
-  if (result === undefined || results.length > 1) throw new Error(`${words} finds ${results.length} documents, not one`);
+  if (result === undefined || results.length > 1)
+    throw new Error(`${words} finds ${results.length} documents, not one`);
   return result;
 }
 
@@ -151,21 +141,33 @@ function showsTheHit(openHarness: OpenHarness): void {
       ]);
       expect(await onlyResult(session, 'colours')).toMatchObject({ line: undefined, url: 'file:///c.md' });
       expect(await onlyResult(session, 'shapes')).toMatchObject({ line: undefined, url: undefined });
-      const [neighbour] = (await session.store.library.neighbours({ tenant: 'a', connection: 'wiki', key: 'linked' })) ?? [];
+      const [neighbour] =
+        (await session.store.library.neighbours({ tenant: 'a', connection: 'wiki', key: 'linked' })) ?? [];
       expect(neighbour?.document?.url).toBe('file:///c.md');
     }));
 
   it('leaves other braces and fragments of an address alone', () =>
     withStorage(openHarness, async (session) => {
-      const urls = ['https://x.example/#L{line}/more', 'https://x.example/{line}', 'https://x.example/#section', 'https://x.example/#L7'];
-      await ingest(session, session.store.library, urls.map((url, at) => sample({ key: `u-${at}`, text: `zebra${at}`, url })));
+      const urls = [
+        'https://x.example/#L{line}/more',
+        'https://x.example/{line}',
+        'https://x.example/#section',
+        'https://x.example/#L7',
+      ];
+      await ingest(
+        session,
+        session.store.library,
+        urls.map((url, at) => sample({ key: `u-${at}`, text: `zebra${at}`, url })),
+      );
       for (const [at, url] of urls.entries()) expect((await onlyResult(session, `zebra${at}`)).url).toBe(url);
     }));
 
   it('marks every hit in the snippet and nothing else, and keeps it short', () =>
     withStorage(openHarness, async (session) => {
       const filler = 'lorem ipsum dolor '.repeat(200);
-      await ingest(session, session.store.library, [sample({ title: 'long', text: `${filler}Zebra meets <b>zebra</b>${filler}` })]);
+      await ingest(session, session.store.library, [
+        sample({ title: 'long', text: `${filler}Zebra meets <b>zebra</b>${filler}` }),
+      ]);
       const { snippet } = await onlyResult(session, 'zebra');
       expect([...snippet.matchAll(MARKED)].map(([, word]) => word)).toEqual(['Zebra', 'zebra']);
       expect(snippet.replace(MARKED, '')).not.toMatch(MARKS);
@@ -181,96 +183,11 @@ function showsTheHit(openHarness: OpenHarness): void {
 
   it('marks that stand in the document itself do not come out as hits', () =>
     withStorage(openHarness, async (session) => {
-      await ingest(session, session.store.library, [sample({ title: 'forged', text: '\u0002forged\u0003 \u0003 zebra \u0002' })]);
+      await ingest(session, session.store.library, [
+        sample({ title: 'forged', text: '\u0002forged\u0003 \u0003 zebra \u0002' }),
+      ]);
       const { snippet } = await onlyResult(session, 'zebra');
       expect([...snippet.matchAll(MARKED)].map(([, word]) => word)).toEqual(['zebra']);
       expect(snippet.replace(MARKED, '')).not.toMatch(MARKS);
-    }));
-}
-
-/** What a query can look like when it is folded as loosely as any tokenizer does: without marks, signs and case. */
-function folded(text: string): string {
-  return text.normalize('NFKD').replace(/[\p{M}\p{C}]/gu, '').toLowerCase();
-}
-
-function survivesHostileQueries(openHarness: OpenHarness): void {
-  it('operators, prefixes, column names and signs of a query language are ordinary words or nothing', () =>
-    withStorage(openHarness, async (session) => {
-      await openGarden(session);
-      const both = ['alpha-beta', 'beta-alpha', 'not'];
-      const expected: Readonly<Record<string, readonly string[]>> = {
-        'alpha NOT beta': ['not'],
-        'alpha AND gamma': ['alpha-beta'], // "and" stands in that text, gamma elsewhere: no document has all three
-        'gamma OR delta': ['delta', 'gamma'],
-        'alp*': [],
-        'alpha*': both,
-        '^alpha': both,
-        '-alpha': both,
-        '+alpha -beta': both,
-        'title:gamma': ['gamma'],
-        '{title}: gamma': ['gamma'],
-        'NEAR(alpha beta)': both,
-        '(alpha': both,
-        'alpha)': both,
-        '"alpha': both,
-        'alpha"': both,
-        "alpha'": both,
-        'alpha;--': both,
-        '"" alpha': both,
-        'alpha\u0000': both,
-        '': [],
-        '   ': [],
-        '"': [],
-        '""': [],
-        '* ^ - + ( ) : { }': [],
-      };
-      for (const [words, keys] of Object.entries(expected)) {
-        const own = words === 'alpha AND gamma' ? ['alpha-beta', 'beta-alpha', 'gamma', 'not'] : [...keys];
-        expect(await keysOf(session, words), words).toEqual(own);
-      }
-    }));
-
-  it('no query throws, and each finds only documents that have one of its words', { timeout: PROPERTY_TIMEOUT_MS }, () =>
-    withStorage(openHarness, async (session) => {
-      await openGarden(session);
-      const wordsIn = new Map([
-        ['alpha-beta', ['one', 'alpha', 'and', 'then', 'beta']],
-        ['beta-alpha', ['two', 'beta', 'alpha']],
-        ['gamma', ['gamma', 'nothing', 'more']],
-        ['delta', ['four', 'delta', 'only']],
-        ['not', ['five', 'alpha', 'not', 'beta']],
-      ]);
-      const property = fc.asyncProperty(hostileText(2_000), async (words) => {
-        for (const { key, snippet } of (await search(session, words)).results) {
-          expect(wordsIn.get(key)?.some((word) => folded(words).includes(word))).toBe(true);
-          expect(snippet.replace(MARKED, '')).not.toMatch(MARKS);
-        }
-      });
-      await fc.assert(property, { ...runsOf('light'), examples: HOSTILE_TEXTS.map((text) => [text]) });
-    }),
-  );
-
-  it('a word is found whatever stands around it', { timeout: PROPERTY_TIMEOUT_MS }, () =>
-    withStorage(openHarness, async (session) => {
-      await openGarden(session);
-      // Quotes could make a phrase of the word and its neighbours; everything else must not.
-      const junk = hostileText(60).map((text) => text.replaceAll('"', ' '));
-      const property = fc.asyncProperty(junk, junk, async (before, after) => {
-        expect((await search(session, `${before} delta ${after}`)).total).toBeGreaterThan(0);
-      });
-      await fc.assert(property, { ...runsOf('light'), examples: HOSTILE_TEXTS.map((text) => [text.slice(0, 60).replaceAll('"', ' '), '']) });
-    }),
-  );
-
-  it('very long queries are cut, not refused', () =>
-    withStorage(openHarness, async (session) => {
-      await openGarden(session);
-      const long = ['delta '.repeat(100_000), 'x'.repeat(1_000_000), '"'.repeat(100_000), '(('.repeat(50_000), `delta ${'"y" '.repeat(50_000)}`];
-      const found = await Promise.all(long.map((words) => keysOf(session, words)));
-      expect(found).toEqual([['delta'], [], [], [], ['delta']]);
-      // Terms beyond queryTermsMax are ignored: the last word of these is not searched.
-      const terms = Array.from({ length: LIBRARY_LIMITS.queryTermsMax }, (_, at) => `t${at}`);
-      expect(await keysOf(session, [...terms, 'delta'].join(' '))).toEqual([]);
-      expect(await keysOf(session, [...terms.slice(1), 'delta'].join(' '))).toEqual(['delta']);
     }));
 }

@@ -4,11 +4,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SealedEvent } from '#core/event.ts';
-import { LIBRARY_LIMITS, type Neighbour } from '#core/library.ts';
 import { partitionLeaseName } from '#core/names.ts';
 import { type OpenHarness, PROPERTY_TIMEOUT_MS, runsOf, type StorageSession, withStorage } from './engine-harness.ts';
 import { append, deliver, hold, ingest, partitionOfEvent, sample, SAMPLE_STREAM } from './event-samples.ts';
-import { HOSTILE_TEXTS } from './hostile-text.ts';
+import { libraryLinksSuite } from './library-links-suite.ts';
 import { librarySearchSuite } from './library-search-suite.ts';
 
 const PAGE = { tenant: 'a', connection: 'wiki', key: 'page-1' };
@@ -17,7 +16,7 @@ export function librarySuite(openHarness: OpenHarness): void {
   describe('library', () => {
     describe('versions', () => keepsHighestVersion(openHarness));
     describe('deletes', () => forgetsDeleted(openHarness));
-    describe('links', () => linksDocuments(openHarness));
+    libraryLinksSuite(openHarness);
     librarySearchSuite(openHarness);
   });
 }
@@ -38,45 +37,57 @@ async function visible(session: StorageSession, words: readonly string[]) {
 const GONE = { hits: [], links: undefined, count: 0 };
 
 function versionOf(version: number, rest: Parameters<typeof sample>[0] = {}): SealedEvent {
-  return sample({ version, title: `title${version}`, text: `body${version}`, links: [{ rel: 'to', to: `link${version}` }], ...rest });
+  return sample({
+    version,
+    title: `title${version}`,
+    text: `body${version}`,
+    links: [{ rel: 'to', to: `link${version}` }],
+    ...rest,
+  });
 }
 
 function keepsHighestVersion(openHarness: OpenHarness): void {
-  it('ends in the state of the highest version for any order, with duplicates (P1)', { timeout: PROPERTY_TIMEOUT_MS }, async () => {
-    const history = fc.uniqueArray(fc.record({ version: fc.integer({ min: 0, max: 40 }), deletes: fc.boolean() }), {
-      selector: ({ version }) => version,
-      minLength: 1,
-      maxLength: 8,
-    });
-    const program = history.chain((list) =>
-      fc.record({
-        list: fc.constant(list),
-        order: fc.shuffledSubarray(list, { minLength: list.length }),
-        batchMax: fc.integer({ min: 1, max: 4 }),
-        again: fc.array(fc.nat(), { maxLength: 3 }),
-      }),
-    );
-    const property = fc.asyncProperty(program, ({ list, order, batchMax, again }) =>
-      withStorage(openHarness, async (session) => {
-        const { library } = session.store;
-        const events = order.map(({ version, deletes }) => (deletes ? sample({ version, op: 'delete' }) : versionOf(version)));
-        const [first] = events;
-        if (first === undefined) return;
-        const partition = partitionOfEvent(session, first);
-        await append(session, ...events);
-        const batches = await deliver(session, library, [partition], batchMax);
-        // The answer to an apply was lost, so the same batch comes once more.
-        const fence = await hold(session, partitionLeaseName('library', partition));
-        for (const at of again) await library.apply(partition, batches[at % batches.length] ?? [], fence);
-        const newest = list.toSorted((a, b) => b.version - a.version)[0];
-        const words = list.flatMap(({ version }) => [`title${version}`, `body${version}`]);
-        const version = newest?.version ?? 0;
-        const expected = { hits: [`title${version}`, `body${version}`], links: [`link${version}`], count: 1 };
-        expect(await visible(session, words)).toEqual(newest?.deletes === true ? GONE : expected);
-      }),
-    );
-    await fc.assert(property, runsOf('heavy'));
-  });
+  it(
+    'ends in the state of the highest version for any order, with duplicates (P1)',
+    { timeout: PROPERTY_TIMEOUT_MS },
+    async () => {
+      const history = fc.uniqueArray(fc.record({ version: fc.integer({ min: 0, max: 40 }), deletes: fc.boolean() }), {
+        selector: ({ version }) => version,
+        minLength: 1,
+        maxLength: 8,
+      });
+      const program = history.chain((list) =>
+        fc.record({
+          list: fc.constant(list),
+          order: fc.shuffledSubarray(list, { minLength: list.length }),
+          batchMax: fc.integer({ min: 1, max: 4 }),
+          again: fc.array(fc.nat(), { maxLength: 3 }),
+        }),
+      );
+      const property = fc.asyncProperty(program, ({ list, order, batchMax, again }) =>
+        withStorage(openHarness, async (session) => {
+          const { library } = session.store;
+          const events = order.map(({ version, deletes }) =>
+            deletes ? sample({ version, op: 'delete' }) : versionOf(version),
+          );
+          const [first] = events;
+          if (first === undefined) return;
+          const partition = partitionOfEvent(session, first);
+          await append(session, ...events);
+          const batches = await deliver(session, library, [partition], batchMax);
+          // The answer to an apply was lost, so the same batch comes once more.
+          const fence = await hold(session, partitionLeaseName('library', partition));
+          for (const at of again) await library.apply(partition, batches[at % batches.length] ?? [], fence);
+          const newest = list.toSorted((a, b) => b.version - a.version)[0];
+          const words = list.flatMap(({ version }) => [`title${version}`, `body${version}`]);
+          const version = newest?.version ?? 0;
+          const expected = { hits: [`title${version}`, `body${version}`], links: [`link${version}`], count: 1 };
+          expect(await visible(session, words)).toEqual(newest?.deletes === true ? GONE : expected);
+        }),
+      );
+      await fc.assert(property, runsOf('heavy'));
+    },
+  );
 
   it('an older upsert that comes after a newer delete stays deleted, also after a restart', () =>
     withStorage(openHarness, async (session) => {
@@ -102,17 +113,32 @@ function keepsHighestVersion(openHarness: OpenHarness): void {
     withStorage(openHarness, async (session) => {
       const other = { ...SAMPLE_STREAM, stream: 'blog' };
       const elsewhere = { ...SAMPLE_STREAM, connection: 'code' };
-      await ingest(session, session.store.library, [versionOf(9), versionOf(1, { of: other }), versionOf(2, { of: elsewhere })]);
+      await ingest(session, session.store.library, [
+        versionOf(9),
+        versionOf(1, { of: other }),
+        versionOf(2, { of: elsewhere }),
+      ]);
       expect(await session.store.library.count('a', 'wiki')).toBe(2);
       expect(await session.store.library.count('a', 'code')).toBe(1);
-      expect([await found(session, 'body9'), await found(session, 'body1'), await found(session, 'body2')]).toEqual([['page-1'], ['page-1'], ['page-1']]);
+      expect([await found(session, 'body9'), await found(session, 'body1'), await found(session, 'body2')]).toEqual([
+        ['page-1'],
+        ['page-1'],
+        ['page-1'],
+      ]);
       await ingest(session, session.store.library, [sample({ version: 10, op: 'delete' })]);
-      expect([await found(session, 'body9'), await found(session, 'body1'), await found(session, 'body2')]).toEqual([[], ['page-1'], ['page-1']]);
+      expect([await found(session, 'body9'), await found(session, 'body1'), await found(session, 'body2')]).toEqual([
+        [],
+        ['page-1'],
+        ['page-1'],
+      ]);
     }));
 
   it('records and signals are no documents', () =>
     withStorage(openHarness, async (session) => {
-      await ingest(session, session.store.library, [versionOf(1, { kind: 'record' }), versionOf(2, { kind: 'signal' })]);
+      await ingest(session, session.store.library, [
+        versionOf(1, { kind: 'record' }),
+        versionOf(2, { kind: 'signal' }),
+      ]);
       expect(await visible(session, ['body1', 'body2'])).toEqual(GONE);
       expect(await session.log.read('library', partitionOfEvent(session, versionOf(1)), 10)).toEqual([]);
     }));
@@ -154,7 +180,9 @@ function forgetsDeleted(openHarness: OpenHarness): void {
       expect(results[0]?.snippet).not.toContain('zebra');
       // A text that became shorter or empty leaves nothing behind either.
       await ingest(session, session.store.library, [sample({ version: 3, title: 'almond' })]);
-      expect([await found(session, 'common'), await found(session, 'giraffe'), await found(session, 'almond')]).toEqual([[], [], ['page-1']]);
+      expect([await found(session, 'common'), await found(session, 'giraffe'), await found(session, 'almond')]).toEqual(
+        [[], [], ['page-1']],
+      );
     }));
 
   it('a deleted document is in no result, total, count, snippet or neighbour list', () =>
@@ -162,7 +190,10 @@ function forgetsDeleted(openHarness: OpenHarness): void {
       const { library } = session.store;
       const to = (key: string) => [{ rel: 'see', to: key }];
       const kept = sample({ key: 'kept', title: 'kept', text: 'shared words', links: to('page-1') });
-      await ingest(session, library, [kept, sample({ title: 'secret plan', text: 'shared secret words', links: to('kept') })]);
+      await ingest(session, library, [
+        kept,
+        sample({ title: 'secret plan', text: 'shared secret words', links: to('kept') }),
+      ]);
       expect(await found(session, 'shared')).toEqual(['kept', 'page-1']);
       await ingest(session, library, [sample({ version: 2, op: 'delete' })]);
       const page = await library.search({ tenants: ['a'], words: 'shared secret', limit: 10 });
@@ -173,87 +204,5 @@ function forgetsDeleted(openHarness: OpenHarness): void {
       expect(JSON.stringify(page.results)).not.toContain('page-1');
       expect(await library.neighbours(PAGE)).toBeUndefined();
       expect(await library.count('a', 'wiki')).toBe(1);
-    }));
-}
-
-function shown(neighbours: readonly Neighbour[] | undefined): string[] | undefined {
-  return neighbours?.map(({ direction, rel, document }) => `${direction} ${rel} ${document?.key ?? 'unknown'}`).toSorted();
-}
-
-function linksDocuments(openHarness: OpenHarness): void {
-  it('a link shows from both ends, by key and by address', () =>
-    withStorage(openHarness, async (session) => {
-      const { library } = session.store;
-      const links = [{ rel: 'links', to: 'target' }, { rel: 'cites', to: 'https://wiki.example/address' }, { rel: 'links', to: 'nowhere' }];
-      await ingest(session, library, [
-        sample({ title: 'source', links }),
-        sample({ key: 'target', title: 'target' }),
-        sample({ key: 'addressed', title: 'addressed', url: 'https://wiki.example/address' }),
-      ]);
-      expect(shown(await library.neighbours(PAGE))).toEqual(['out cites addressed', 'out links target', 'out links unknown']);
-      expect(shown(await library.neighbours({ ...PAGE, key: 'target' }))).toEqual(['in links page-1']);
-      expect(shown(await library.neighbours({ ...PAGE, key: 'addressed' }))).toEqual(['in cites page-1']);
-      const out = (await library.neighbours(PAGE))?.find(({ rel }) => rel === 'cites');
-      expect(out).toEqual({
-        ...{ direction: 'out', rel: 'cites', to: 'https://wiki.example/address' },
-        document: { connection: 'wiki', key: 'addressed', title: 'addressed', url: 'https://wiki.example/address' },
-      });
-    }));
-
-  it('a link waits for its document and follows it when links change', () =>
-    withStorage(openHarness, async (session) => {
-      const { library } = session.store;
-      await ingest(session, library, [sample({ version: 1, links: [{ rel: 'to', to: 'later' }] })]);
-      expect(shown(await library.neighbours(PAGE))).toEqual(['out to unknown']);
-      await ingest(session, library, [sample({ key: 'later' })]);
-      expect(shown(await library.neighbours({ ...PAGE, key: 'later' }))).toEqual(['in to page-1']);
-      await ingest(session, library, [sample({ version: 2, links: [{ rel: 'other', to: 'later' }] })]);
-      expect(shown(await library.neighbours({ ...PAGE, key: 'later' }))).toEqual(['in other page-1']);
-      await ingest(session, library, [sample({ version: 3 })]);
-      expect(await library.neighbours({ ...PAGE, key: 'later' })).toEqual([]);
-    }));
-
-  it('a document that is not there has no neighbour list; one without links has an empty one', () =>
-    withStorage(openHarness, async (session) => {
-      await ingest(session, session.store.library, [sample()]);
-      expect(await session.store.library.neighbours(PAGE)).toEqual([]);
-      for (const of of [{ ...PAGE, key: 'x' }, { ...PAGE, connection: 'x' }, { ...PAGE, tenant: 'b' }]) {
-        expect(await session.store.library.neighbours(of)).toBeUndefined();
-      }
-    }));
-
-  it('links never lead into another tenant', () =>
-    withStorage(openHarness, async (session) => {
-      const { library } = session.store;
-      const of = { ...SAMPLE_STREAM, tenant: 'b' };
-      const links = [{ rel: 'to', to: 'target' }, { rel: 'to', to: 'https://b.example/' }];
-      await ingest(session, library, [sample({ links }), sample({ of, key: 'target', title: 'b', url: 'https://b.example/', links: [{ rel: 'to', to: 'page-1' }] })]);
-      expect(shown(await library.neighbours(PAGE))).toEqual(['out to unknown', 'out to unknown']);
-      expect(shown(await library.neighbours({ tenant: 'b', connection: 'wiki', key: 'target' }))).toEqual(['out to unknown']);
-    }));
-
-  it('gives at most neighboursMax', () =>
-    withStorage(openHarness, async (session) => {
-      const links = Array.from({ length: LIBRARY_LIMITS.neighboursMax + 50 }, (_, at) => ({ rel: 'to', to: `k-${at}` }));
-      await ingest(session, session.store.library, [sample({ links })]);
-      expect(await session.store.library.neighbours(PAGE)).toHaveLength(LIBRARY_LIMITS.neighboursMax);
-    }));
-
-  it('keeps keys, titles and links byte for byte', () =>
-    withStorage(openHarness, async (session) => {
-      const { library } = session.store;
-      const events = HOSTILE_TEXTS.map((text, at) => {
-        const links = [{ rel: text.slice(0, 60), to: text }];
-        return sample({ key: text, title: text.slice(0, 500), text: `unique${at} ${text}`, links });
-      });
-      await ingest(session, library, events);
-      expect(await library.count('a', 'wiki')).toBe(events.length);
-      for (const [at, { event }] of events.entries()) {
-        const { results } = await library.search({ tenants: ['a'], words: `unique${at}`, limit: 10 });
-        expect(results.map(({ key, title }) => [key, title])).toEqual([[event.key, event.title]]);
-        const [link] = event.links ?? [];
-        const out = (await library.neighbours({ ...PAGE, key: event.key }))?.filter(({ direction }) => direction === 'out');
-        expect(out?.map(({ rel, to }) => ({ rel, to }))).toEqual([link]);
-      }
     }));
 }

@@ -23,11 +23,12 @@ interface Holding {
 export class LeaseModel {
   readonly #holdings = new Map<string, Holding>();
 
-  /** Whether `owner` must get the name, must not, or either is right. */
-  availability(name: string, owner: string, nowMs: number): 'free' | 'taken' | 'open' {
+  /** `free` must be given, `taken` must not; `carried` (held before a restart) may end with it; `own` is asked for again by its owner. */
+  availability(name: string, owner: string, nowMs: number): 'free' | 'taken' | 'carried' | 'own' {
     const holding = this.#holdings.get(name);
-    if (holding === undefined || holding.state === 'released' || holding.untilMs < nowMs || holding.owner === owner) return 'free';
-    return holding.state === 'carried' ? 'open' : 'taken';
+    if (holding === undefined || holding.state === 'released' || holding.untilMs < nowMs) return 'free';
+    if (holding.state === 'carried') return 'carried';
+    return holding.owner === owner ? 'own' : 'taken';
   }
 
   /** `lapsed`: newest fence of its name but no longer running; nobody else owns it, so an engine may still accept it. */
@@ -60,7 +61,8 @@ export class LeaseModel {
   }
 
   restart(): void {
-    for (const [name, holding] of this.#holdings) if (holding.state === 'held') this.#holdings.set(name, { ...holding, state: 'carried' });
+    for (const [name, holding] of this.#holdings)
+      if (holding.state === 'held') this.#holdings.set(name, { ...holding, state: 'carried' });
   }
 }
 
@@ -103,21 +105,32 @@ export class LogModel {
       const reconcileDue = checkpoint.reconcile === undefined ? state.reconcileDue : checkpoint.reconcile === 'due';
       const { cursor, connectorVersion } = checkpoint;
       this.streams.set(streamKeyOf(state), { ...state, cursor, connectorVersion, cursorAtMs: nowMs, reconcileDue });
-      for (const failure of failures) this.#keep(failure.key, { ...checkpoint.stream, stage: 'pull', attempts: 1, ...failure }, nowMs);
+      for (const failure of failures)
+        this.#keep(failure.key, { ...checkpoint.stream, stage: 'pull', attempts: 1, ...failure }, nowMs);
     }
     return { accepted, duplicates: events.length - accepted };
   }
 
   /** What is known of a stream; a stream nobody has written yet has an empty state. */
   stateOf({ tenant, connection, stream }: StreamRef): StreamState {
-    const empty = { cursor: undefined, connectorVersion: undefined, cursorAtMs: undefined, reconcileDue: false, eventsTotal: 0 };
+    const empty = {
+      cursor: undefined,
+      connectorVersion: undefined,
+      cursorAtMs: undefined,
+      reconcileDue: false,
+      eventsTotal: 0,
+    };
     const known = this.streams.get(streamKeyOf({ tenant, connection, stream }));
     return known ?? { tenant, connection, stream, ...empty, dueAtMs: undefined, failures: 0 };
   }
 
   register(reader: string): void {
     // 0 is before every entry: a new reader begins at the oldest one that is still there.
-    if (!this.#positions.has(reader)) this.#positions.set(reader, Array.from({ length: PARTITIONS }, () => 0));
+    if (!this.#positions.has(reader))
+      this.#positions.set(
+        reader,
+        Array.from({ length: PARTITIONS }, () => 0),
+      );
   }
 
   get readers(): readonly string[] {
@@ -129,7 +142,13 @@ export class LogModel {
     return this.entries.filter((entry) => entry.partition === partition && entry.position > position).slice(0, limit);
   }
 
-  commit(reader: string, partition: number, position: number, deadLetters: readonly DeadLetterDraft[], nowMs: number): void {
+  commit(
+    reader: string,
+    partition: number,
+    position: number,
+    deadLetters: readonly DeadLetterDraft[],
+    nowMs: number,
+  ): void {
     const positions = this.#positions.get(reader) ?? [];
     positions[partition] = Math.max(position, positions[partition] ?? 0);
     for (const { entry, ...letter } of deadLetters) {
@@ -148,12 +167,15 @@ export class LogModel {
 
   /** Entries that at least one reader has not settled, oldest first. */
   unsettled(): StoredEntry[] {
-    return this.entries.filter((entry) => this.readers.some((reader) => entry.position > this.positionOf(reader, entry.partition)));
+    return this.entries.filter((entry) =>
+      this.readers.some((reader) => entry.position > this.positionOf(reader, entry.partition)),
+    );
   }
 
   stats(): LogStats {
     const open = this.unsettled();
-    const lagOf = (reader: string) => this.entries.filter((entry) => entry.position > this.positionOf(reader, entry.partition)).length;
+    const lagOf = (reader: string) =>
+      this.entries.filter((entry) => entry.position > this.positionOf(reader, entry.partition)).length;
     return {
       size: open.length,
       bytes: open.reduce((sum, entry) => sum + entry.bytes, 0),
@@ -163,6 +185,7 @@ export class LogModel {
   }
 
   trim(rowsMax: number): number {
+    if (this.readers.length === 0) return 0; // nobody has settled anything
     const open = new Set(this.unsettled());
     const settled = new Set(this.entries.filter((entry) => !open.has(entry)).slice(0, rowsMax));
     this.entries = this.entries.filter((entry) => !settled.has(entry));
@@ -175,7 +198,13 @@ export class LogModel {
     this.#newest += 1; // never derived from what is left: a trimmed log would give out settled numbers again
     const partition = partitionOf(this.#secret, event.tenant, event.key);
     // Through JSON: what a reader gets is what was stored, not the caller's object.
-    const stored = { position: this.#newest, observedAtMs: nowMs, partition, bytes: Buffer.byteLength(payload), event: JSON.parse(payload) as typeof event };
+    const stored = {
+      position: this.#newest,
+      observedAtMs: nowMs,
+      partition,
+      bytes: Buffer.byteLength(payload),
+      event: JSON.parse(payload) as typeof event,
+    };
     this.entries.push(stored);
     const state = this.stateOf(event);
     this.streams.set(streamKeyOf(event), { ...state, eventsTotal: state.eventsTotal + 1 });
@@ -194,6 +223,11 @@ export class LogModel {
     const known = this.#letters.get(id);
     const row = { tenant, connection, stream, stage, key, code, message, lastAtMs: nowMs };
     const first = known ?? { id: this.#letters.size + 1, firstAtMs: nowMs, attempts };
-    this.#letters.set(id, { ...row, id: first.id, firstAtMs: first.firstAtMs, attempts: Math.max(first.attempts, attempts) });
+    this.#letters.set(id, {
+      ...row,
+      id: first.id,
+      firstAtMs: first.firstAtMs,
+      attempts: Math.max(first.attempts, attempts),
+    });
   }
 }

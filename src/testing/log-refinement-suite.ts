@@ -11,60 +11,17 @@ import type { SealedEvent } from '#core/event.ts';
 import { type OpenHarness, PROPERTY_TIMEOUT_MS, runsOf, type StorageSession, withStorage } from './engine-harness.ts';
 import { idsOf, sample, SAMPLE_STREAM } from './event-samples.ts';
 import { LeaseModel, LogModel } from './log-model.ts';
+import { type Draft, KEYS, type Owner, type Reader, type Step, stepArbitrary, type Target } from './log-program.ts';
 
-const KEYS = ['k0', 'k1', 'k2'] as const;
-const READERS = ['r1', 'r2', 'late'] as const;
-const OWNERS = ['o1', 'o2'] as const;
 const ALL_ROWS = 512;
-
-interface Draft {
-  readonly key: (typeof KEYS)[number];
-  readonly version: number;
-  readonly deletes: boolean;
-}
-
-type Owner = (typeof OWNERS)[number];
-type Reader = (typeof READERS)[number];
-/** The stream being pulled, or the partition of a key as one reader delivers it. */
-type Target = 'stream' | { readonly reader: Reader; readonly key: (typeof KEYS)[number] };
-
-type Step =
-  | { readonly step: 'append'; readonly drafts: readonly Draft[]; readonly by: Owner | undefined; readonly fails: boolean }
-  | { readonly step: 'append_and_die'; readonly drafts: readonly Draft[] }
-  | { readonly step: 'read'; readonly at: Exclude<Target, 'stream'>; readonly limit: number }
-  | { readonly step: 'commit'; readonly at: Exclude<Target, 'stream'>; readonly by: Owner; readonly limit: number; readonly rejects: boolean; readonly late: boolean }
-  | { readonly step: 'acquire'; readonly at: Target; readonly by: Owner; readonly ttlMs: number }
-  | { readonly step: 'renew' | 'release'; readonly at: Target; readonly by: Owner; readonly ttlMs: number }
-  | { readonly step: 'advance' | 'step_wall'; readonly ms: number }
-  | { readonly step: 'register'; readonly reader: Reader }
-  | { readonly step: 'trim' | 'reopen' | 'crash' | 'compare' };
-
-// Leases end at odd multiples of 50 ms and time moves by hundreds: no program looks at the very millisecond of an end.
-const ttlMs = fc.constantFrom(1_050, 5_050);
-const drafts = fc.array(fc.record({ key: fc.constantFrom(...KEYS), version: fc.integer({ min: 0, max: 6 }), deletes: fc.boolean() }), { maxLength: 6 });
-const partitionTarget = fc.record({ reader: fc.constantFrom(...READERS), key: fc.constantFrom(...KEYS) });
-const target = fc.oneof(fc.constant('stream' as const), partitionTarget);
-const by = fc.constantFrom(...OWNERS);
-const limit = fc.integer({ min: 1, max: 5 });
-
-const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ step: fc.constant('append' as const), drafts, by: fc.option(by, { nil: undefined }), fails: fc.boolean() }) },
-  { weight: 1, arbitrary: fc.record({ step: fc.constant('append_and_die' as const), drafts }) },
-  { weight: 3, arbitrary: fc.record({ step: fc.constant('read' as const), at: partitionTarget, limit }) },
-  { weight: 6, arbitrary: fc.record({ step: fc.constant('commit' as const), at: partitionTarget, by, limit, rejects: fc.boolean(), late: fc.boolean() }) },
-  { weight: 6, arbitrary: fc.record({ step: fc.constant('acquire' as const), at: target, by, ttlMs }) },
-  { weight: 3, arbitrary: fc.record({ step: fc.constantFrom('renew' as const, 'release' as const), at: target, by, ttlMs }) },
-  { weight: 2, arbitrary: fc.record({ step: fc.constant('advance' as const), ms: fc.constantFrom(100, 700, 1_700, 9_000) }) },
-  { weight: 1, arbitrary: fc.record({ step: fc.constant('step_wall' as const), ms: fc.constantFrom(-86_400_000, -10_000, 10_000, 86_400_000) }) },
-  { weight: 1, arbitrary: fc.record({ step: fc.constant('register' as const), reader: fc.constantFrom(...READERS) }) },
-  { weight: 3, arbitrary: fc.record({ step: fc.constantFrom('trim' as const, 'reopen' as const, 'crash' as const, 'compare' as const) }) },
-);
 
 export function logRefinementSuite(openHarness: OpenHarness): void {
   describe('the model (P13)', () => {
     it('answers every program as the engine does', { timeout: PROPERTY_TIMEOUT_MS }, async () => {
       const program = fc.array(stepArbitrary, { minLength: 5, maxLength: 60, size: 'max' });
-      const property = fc.asyncProperty(program, (steps) => withStorage(openHarness, (session) => runProgram(session, steps)));
+      const property = fc.asyncProperty(program, (steps) =>
+        withStorage(openHarness, (session) => runProgram(session, steps)),
+      );
       await fc.assert(property, runsOf('heavy'));
     });
   });
@@ -143,22 +100,32 @@ class World {
 
   async compare(): Promise<void> {
     const { log, store } = this.#session;
-    for (const reader of this.#log.readers) for (const key of KEYS) await this.#read({ reader: reader as Reader, key }, ALL_ROWS);
+    for (const reader of this.#log.readers)
+      for (const key of KEYS) await this.#read({ reader: reader as Reader, key }, ALL_ROWS);
     const [stats, expected] = [await log.stats(), this.#log.stats()];
-    expect({ size: stats.size, oldestAtMs: stats.oldestAtMs, empty: stats.bytes === 0 }).toEqual({
-      size: expected.size,
-      oldestAtMs: expected.size === 0 ? undefined : expect.any(Number),
-      empty: expected.bytes === 0,
-    });
-    expect(new Map(stats.readers.map(({ reader, lag }) => [reader, lag]))).toEqual(new Map(expected.readers.map(({ reader, lag }) => [reader, lag])));
-    expect(idsOf(await log.peek(['a'], ALL_ROWS)).toSorted()).toEqual(idsOf(this.#log.unsettled().map((entry) => ({ ...entry, payload: '' }))).toSorted());
+    expect([stats.size, stats.bytes === 0, stats.oldestAtMs === undefined]).toEqual([
+      expected.size,
+      expected.bytes === 0,
+      expected.oldestAtMs === undefined,
+    ]);
+    expect(new Map(stats.readers.map(({ reader, lag }) => [reader, lag]))).toEqual(
+      new Map(expected.readers.map(({ reader, lag }) => [reader, lag])),
+    );
+    expect(idsOf(await log.peek(['a'], ALL_ROWS)).toSorted()).toEqual(
+      idsOf(this.#log.unsettled().map((entry) => ({ ...entry, payload: '' }))).toSorted(),
+    );
     const state = await store.streams.get(SAMPLE_STREAM);
     expect(state?.cursor).toEqual(this.#log.stateOf(SAMPLE_STREAM).cursor);
     const letters = await store.deadLetters.list(['a'], undefined, ALL_ROWS);
-    const shown = (rows: typeof letters) => rows.map(({ stage, key, message }) => `${stage} ${key} ${message}`).toSorted();
+    const shown = (rows: typeof letters) =>
+      rows.map(({ stage, key, message }) => `${stage} ${key} ${message}`).toSorted();
     expect(shown(letters)).toEqual(shown(this.#log.deadLetters));
-    const live = [...this.#log.entities.values()].filter(({ deleted }) => !deleted).map(({ key, version }) => ({ key, version }));
-    expect(await store.entities.live(SAMPLE_STREAM, undefined, ALL_ROWS)).toEqual(live.toSorted((a, b) => (a.key < b.key ? -1 : 1)));
+    const live = [...this.#log.entities.values()]
+      .filter(({ deleted }) => !deleted)
+      .map(({ key, version }) => ({ key, version }));
+    expect(await store.entities.live(SAMPLE_STREAM, undefined, ALL_ROWS)).toEqual(
+      live.toSorted((a, b) => (a.key < b.key ? -1 : 1)),
+    );
   }
 
   async #append(of: readonly Draft[], owner: Owner | undefined, fails: boolean): Promise<void> {
@@ -170,8 +137,15 @@ class World {
       return;
     }
     this.#cursor += 1;
-    const checkpoint: Checkpoint = { stream: SAMPLE_STREAM, connectorVersion: '1.0.0', cursor: { page: this.#cursor }, fence };
-    const failures = fails ? [{ key: `raw-${this.#cursor}`, code: 'record_invalid' as const, message: 'unreadable' }] : [];
+    const checkpoint: Checkpoint = {
+      stream: SAMPLE_STREAM,
+      connectorVersion: '1.0.0',
+      cursor: { page: this.#cursor },
+      fence,
+    };
+    const failures = fails
+      ? [{ key: `raw-${this.#cursor}`, code: 'record_invalid' as const, message: 'unreadable' }]
+      : [];
     const batch = { events, failures, checkpoint };
     const outcome = await log.append(batch).catch((thrown: { readonly code?: unknown }) => thrown.code);
     if (this.#mayWrite(fence, outcome === 'fenced')) expect(outcome).toEqual(this.#log.append(batch, clock.now()));
@@ -190,13 +164,17 @@ class World {
     expect(again.accepted + again.duplicates).toBe(events.length);
   }
 
-  async #read({ reader, key }: Exclude<Target, 'stream'>, rows: number): Promise<{ entries: readonly LogEntry[]; modelPosition: number }> {
+  async #read(
+    { reader, key }: Exclude<Target, 'stream'>,
+    rows: number,
+  ): Promise<{ entries: readonly LogEntry[]; modelPosition: number }> {
     const partition = partitionOf(this.#session.harness.partitionSecret, SAMPLE_STREAM.tenant, key);
     if (!this.#log.readers.includes(reader)) return { entries: [], modelPosition: 0 };
     const entries = await this.#session.log.read(reader, partition, rows);
     const expected = this.#log.read(reader, partition, rows);
     expect(entries.map(({ event }) => event)).toEqual(expected.map(({ event }) => event));
-    for (const [at, entry] of entries.entries()) expect(entry.position).toBeGreaterThan(entries[at - 1]?.position ?? -1);
+    for (const [at, entry] of entries.entries())
+      expect(entry.position).toBeGreaterThan(entries[at - 1]?.position ?? -1);
     return { entries, modelPosition: expected.at(-1)?.position ?? 0 };
   }
 
@@ -210,7 +188,8 @@ class World {
     const read = this.#firstReads.get(lease) ?? { position, modelPosition };
     this.#firstReads.set(lease, read);
     const settled = late ? read : { position, modelPosition };
-    const letters: DeadLetterDraft[] = rejects && !late ? [{ entry: first, code: 'record_invalid', message: 'rejected', attempts: 1 }] : [];
+    const letters: DeadLetterDraft[] =
+      rejects && !late ? [{ entry: first, code: 'record_invalid', message: 'rejected', attempts: 1 }] : [];
     const partition = partitionOf(this.#session.harness.partitionSecret, SAMPLE_STREAM.tenant, at.key);
     const commit = this.#session.log.commit(at.reader, partition, settled.position, fence, letters);
     // An engine may refuse to go back by a throw; only `fenced` would be a lie to an owner.

@@ -1,7 +1,15 @@
 import type { Event } from '#core/event.ts';
 import type { LogEntry } from '#core/event-log.ts';
 import type { Fence } from '#core/leases.ts';
-import { type DocumentRef, type Library, LIBRARY_LIMITS, type Neighbour, type SearchPage, type SearchQuery, type SearchResult } from '#core/library.ts';
+import {
+  type DocumentRef,
+  type Library,
+  LIBRARY_LIMITS,
+  type Neighbour,
+  type SearchPage,
+  type SearchQuery,
+  type SearchResult,
+} from '#core/library.ts';
 import type { SettleBatch } from './memory-log.ts';
 
 /** `event` is undefined for a tombstone: a version and nothing else. */
@@ -45,7 +53,9 @@ export class MemoryLibrary implements Library {
 
   async search({ tenants, words, connection, limit }: SearchQuery): Promise<SearchPage> {
     const terms = termsOf(words);
-    const candidates = this.#live().filter((event) => tenants.includes(event.tenant) && (connection === undefined || event.connection === connection));
+    const candidates = this.#live().filter(
+      (event) => tenants.includes(event.tenant) && (connection === undefined || event.connection === connection),
+    );
     const withAll = candidates.filter((event) => terms.length > 0 && terms.every((term) => hitsIn(event, [term]) > 0));
     const found = withAll.length > 0 ? withAll : candidates.filter((event) => hitsIn(event, terms) > 0);
     const results = found.map((event) => toResult(event, terms)).toSorted((a, b) => b.score - a.score);
@@ -56,7 +66,8 @@ export class MemoryLibrary implements Library {
     const own = this.#live().filter((event) => event.tenant === of.tenant);
     const self = own.find((event) => event.connection === of.connection && event.key === of.key);
     if (self === undefined) return undefined;
-    const leadsTo = (from: Event, to: string, event: Event) => event.url === to || (event.key === to && event.connection === from.connection);
+    const leadsTo = (from: Event, to: string, event: Event) =>
+      event.url === to || (event.key === to && event.connection === from.connection);
     const out = (self.links ?? []).map(({ rel, to }): Neighbour => {
       return { direction: 'out', rel, to, document: documentOf(own.find((event) => leadsTo(self, to, event))) };
     });
@@ -97,7 +108,8 @@ function hitsOf(words: readonly Word[], terms: readonly Term[]): Set<number> {
   const hits = new Set<number>();
   for (const start of words.keys()) {
     for (const term of terms) {
-      if (term.every((part, offset) => words[start + offset]?.folded === part)) term.forEach((_, offset) => hits.add(start + offset));
+      if (term.every((part, offset) => words[start + offset]?.folded === part))
+        term.forEach((_, offset) => hits.add(start + offset));
     }
   }
   return hits;
@@ -140,5 +152,10 @@ function snippetOf(text: string, terms: readonly Term[], first: number): string 
 
 function documentOf(event: Event | undefined): Neighbour['document'] {
   if (event === undefined) return undefined;
-  return { connection: event.connection, key: event.key, title: event.title ?? event.key, url: urlAt(event.url, undefined) };
+  return {
+    connection: event.connection,
+    key: event.key,
+    title: event.title ?? event.key,
+    url: urlAt(event.url, undefined),
+  };
 }

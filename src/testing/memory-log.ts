@@ -1,12 +1,25 @@
 import type { Clock } from '#core/env.ts';
-import { type AppendBatch, type AppendResult, type DeadLetterDraft, type EventLog, LOG_LIMITS, type LogEntry, type LogStats } from '#core/event-log.ts';
+import {
+  type AppendBatch,
+  type AppendResult,
+  type DeadLetterDraft,
+  type EventLog,
+  LOG_LIMITS,
+  type LogEntry,
+  type LogStats,
+} from '#core/event-log.ts';
 import { Fault } from '#core/fault.ts';
 import type { Fence } from '#core/leases.ts';
 import { partitionLeaseName, streamLeaseName } from '#core/names.ts';
 import type { LeaseModel, LogModel } from './log-model.ts';
 
 /** Settles what a built-in sink is about to write; the sink writes in the same synchronous step, as in one transaction. */
-export type SettleBatch = (reader: string, partition: number, entries: readonly LogEntry[], fence: Fence) => 'committed' | 'fenced';
+export type SettleBatch = (
+  reader: string,
+  partition: number,
+  entries: readonly LogEntry[],
+  fence: Fence,
+) => 'committed' | 'fenced';
 
 /** The model as an EventLog: waits a turn as a group commit would, then writes in one synchronous step. */
 export class MemoryLog implements EventLog {
@@ -25,11 +38,17 @@ export class MemoryLog implements EventLog {
 
   async append(batch: AppendBatch): Promise<AppendResult> {
     if (batch.events.length > LOG_LIMITS.appendEventsMax) {
-      throw new Fault('input_invalid', `${batch.events.length} events in one append; at most ${LOG_LIMITS.appendEventsMax} are taken`);
+      throw new Fault(
+        'input_invalid',
+        `${batch.events.length} events in one append; at most ${LOG_LIMITS.appendEventsMax} are taken`,
+      );
     }
     const bytes = batch.events.reduce((sum, { payload }) => sum + Buffer.byteLength(payload), 0);
     if (this.#pendingBytes + bytes > LOG_LIMITS.pendingBytesMax) {
-      throw new Fault('log_full', `${this.#pendingBytes} bytes wait for their commit; at most ${LOG_LIMITS.pendingBytesMax} may`);
+      throw new Fault(
+        'log_full',
+        `${this.#pendingBytes} bytes wait for their commit; at most ${LOG_LIMITS.pendingBytesMax} may`,
+      );
     }
     this.#pendingBytes += bytes;
     await this.#clock.turn();
@@ -49,12 +68,24 @@ export class MemoryLog implements EventLog {
     return this.#model.read(reader, partition, Math.min(limit, LOG_LIMITS.readEventsMax)).map(toEntry);
   }
 
-  async commit(reader: string, partition: number, position: number, fence: Fence, deadLetters: readonly DeadLetterDraft[] = []): Promise<'committed' | 'fenced'> {
+  async commit(
+    reader: string,
+    partition: number,
+    position: number,
+    fence: Fence,
+    deadLetters: readonly DeadLetterDraft[] = [],
+  ): Promise<'committed' | 'fenced'> {
     return this.settle(reader, partition, position, fence, deadLetters);
   }
 
   /** `commit` without a promise, so that a built-in sink can write its rows in the same step. */
-  settle(reader: string, partition: number, position: number, fence: Fence, deadLetters: readonly DeadLetterDraft[] = []): 'committed' | 'fenced' {
+  settle(
+    reader: string,
+    partition: number,
+    position: number,
+    fence: Fence,
+    deadLetters: readonly DeadLetterDraft[] = [],
+  ): 'committed' | 'fenced' {
     if (fence.lease !== partitionLeaseName(reader, partition) || !this.#owned(fence)) return 'fenced';
     this.#model.commit(reader, partition, position, deadLetters, this.#clock.now());
     return 'committed';

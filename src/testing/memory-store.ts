@@ -1,6 +1,16 @@
 import type { Library } from '#core/library.ts';
 import type { ConnectionRef, StreamRef } from '#core/names.ts';
-import type { CallFailure, CallMinute, CallStore, DeadLetterStore, EntityStore, Run, RunStore, Store, StreamStore } from '#core/store.ts';
+import type {
+  CallFailure,
+  CallMinute,
+  CallStore,
+  DeadLetterStore,
+  EntityStore,
+  Run,
+  RunStore,
+  Store,
+  StreamStore,
+} from '#core/store.ts';
 import type { Timeline } from '#core/timeline.ts';
 import { type LogModel, streamKeyOf } from './log-model.ts';
 
@@ -43,7 +53,13 @@ function runStore(runs: Run[]): RunStore {
       let closed = 0;
       for (const [at, run] of runs.entries()) {
         if (run.outcome !== 'running') continue;
-        runs[at] = { ...run, outcome: 'failed', code: 'cancelled', endedAtMs: nowMs, message: run.message ?? 'cut off' };
+        runs[at] = {
+          ...run,
+          outcome: 'failed',
+          code: 'cancelled',
+          endedAtMs: nowMs,
+          message: run.message ?? 'cut off',
+        };
         closed += 1;
       }
       return closed;
@@ -70,11 +86,14 @@ function streamStore(log: LogModel): StreamStore {
 }
 
 function entityStore(log: LogModel): EntityStore {
-  const liveOf = (of: StreamRef) => [...log.entities.values()].filter((entity) => streamKeyOf(entity.of) === streamKeyOf(of) && !entity.deleted);
+  const liveOf = (of: StreamRef) =>
+    [...log.entities.values()].filter((entity) => streamKeyOf(entity.of) === streamKeyOf(of) && !entity.deleted);
   return {
     async live(of, afterKey, limit) {
       const inOrder = liveOf(of).toSorted((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)));
-      const rest = inOrder.filter(({ key }) => afterKey === undefined || Buffer.compare(Buffer.from(key), Buffer.from(afterKey)) > 0);
+      const rest = inOrder.filter(
+        ({ key }) => afterKey === undefined || Buffer.compare(Buffer.from(key), Buffer.from(afterKey)) > 0,
+      );
       return rest.slice(0, limit).map(({ key, version }) => ({ key, version }));
     },
     async countLive(of) {
@@ -101,7 +120,8 @@ function callStore(rows: StoreRows): CallStore {
       for (const [id, row] of rows.minutes) if (row.minute < beforeMinute) rows.minutes.delete(id);
       const kept = new Set<CallFailure>();
       for (const failure of rows.failures) {
-        for (const newest of newestFailures(rows.failures.filter(isOf(failure))).slice(0, failuresMax)) kept.add(newest);
+        for (const newest of newestFailures(rows.failures.filter(isOf(failure))).slice(0, failuresMax))
+          kept.add(newest);
       }
       rows.failures = rows.failures.filter((failure) => kept.has(failure));
     },
@@ -115,7 +135,9 @@ function newestFailures(failures: readonly CallFailure[]): CallFailure[] {
 function deadLetterStore(log: LogModel): DeadLetterStore {
   return {
     async list(tenants, connection, limit) {
-      const theirs = log.deadLetters.filter((letter) => tenants.includes(letter.tenant) && (connection === undefined || letter.connection === connection));
+      const theirs = log.deadLetters.filter(
+        (letter) => tenants.includes(letter.tenant) && (connection === undefined || letter.connection === connection),
+      );
       return theirs.toSorted((a, b) => b.lastAtMs - a.lastAtMs || b.id - a.id).slice(0, limit);
     },
     async count(of) {

@@ -19,7 +19,8 @@ export class MemoryTimeline implements Timeline {
     if (outcome === 'fenced') return outcome;
     for (const entry of entries) {
       // The same entries come again when the answer to an apply was lost (I12).
-      if (!this.#rows.some((row) => row.event.id === entry.event.id)) this.#rows.push({ ...entry, row: this.#rows.length + 1 });
+      if (!this.#rows.some((row) => row.event.id === entry.event.id))
+        this.#rows.push({ ...entry, row: this.#rows.length + 1 });
     }
     return outcome;
   }

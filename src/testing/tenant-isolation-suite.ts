@@ -7,7 +7,7 @@ import type { Kind } from '#core/event.ts';
 import { partitionLeaseName, type StreamRef } from '#core/names.ts';
 import { type OpenHarness, PROPERTY_TIMEOUT_MS, runsOf, type StorageSession, withStorage } from './engine-harness.ts';
 import { append, checkpointOf, deliver, hold, partitionsOfEvents, sample } from './event-samples.ts';
-import { sampleFailure, sampleMinute, sampleRun } from './store-suite.ts';
+import { sampleFailure, sampleMinute, sampleRun } from './store-samples.ts';
 
 const CANARY = 'canaryofb';
 const RANK = 'score'; // of BM25: depends on how many documents there are in all, and is no row of anybody
@@ -24,7 +24,19 @@ interface Act {
 }
 
 const actArbitrary: fc.Arbitrary<Act> = fc.record({
-  act: fc.constantFrom<Act['act'][]>('append', 'append', 'append', 'delete', 'checkpoint', 'deliver', 'reject', 'run', 'end_run', 'calls', 'schedule'),
+  act: fc.constantFrom<Act['act'][]>(
+    'append',
+    'append',
+    'append',
+    'delete',
+    'checkpoint',
+    'deliver',
+    'reject',
+    'run',
+    'end_run',
+    'calls',
+    'schedule',
+  ),
   tenant: fc.constantFrom<Tenant[]>('a', 'b'),
   key: fc.constantFrom('k1', 'k2', 'k3'),
   connection: fc.constantFrom('wiki', 'code'),
@@ -34,20 +46,35 @@ const actArbitrary: fc.Arbitrary<Act> = fc.record({
 
 export function tenantIsolationSuite(openHarness: OpenHarness): void {
   describe('tenants', () => {
-    it('a tenant sees what it would see alone, whatever another one does (P21)', { timeout: PROPERTY_TIMEOUT_MS }, async () => {
-      const property = fc.asyncProperty(fc.array(actArbitrary, { minLength: 1, maxLength: 40, size: 'max' }), async (acts) => {
-        const together = await viewAfter(openHarness, acts, () => true);
-        const alone = await viewAfter(openHarness, acts, (act) => act.tenant === 'a' || act.act === 'deliver' || act.act === 'reject');
-        expect(together).toEqual(alone);
-        expect(JSON.stringify(together)).not.toContain(CANARY);
-      });
-      await fc.assert(property, runsOf('heavy'));
-    });
+    it(
+      'a tenant sees what it would see alone, whatever another one does (P21)',
+      { timeout: PROPERTY_TIMEOUT_MS },
+      async () => {
+        const property = fc.asyncProperty(
+          fc.array(actArbitrary, { minLength: 1, maxLength: 40, size: 'max' }),
+          async (acts) => {
+            const together = await viewAfter(openHarness, acts, () => true);
+            const alone = await viewAfter(
+              openHarness,
+              acts,
+              (act) => act.tenant === 'a' || act.act === 'deliver' || act.act === 'reject',
+            );
+            expect(together).toEqual(alone);
+            expect(JSON.stringify(together)).not.toContain(CANARY);
+          },
+        );
+        await fc.assert(property, runsOf('heavy'));
+      },
+    );
   });
 }
 
 /** What tenant a sees after the acts, numbered by their place in the whole program so that both programs agree on times. */
-async function viewAfter(openHarness: OpenHarness, acts: readonly Act[], happens: (act: Act) => boolean): Promise<unknown> {
+async function viewAfter(
+  openHarness: OpenHarness,
+  acts: readonly Act[],
+  happens: (act: Act) => boolean,
+): Promise<unknown> {
   let view: unknown;
   await withStorage(openHarness, async (session) => {
     for (const reader of ['timeline', 'library', 'sink']) await session.log.register(reader);
@@ -73,10 +100,24 @@ async function perform(session: StorageSession, act: Act, at: number): Promise<v
   switch (act.act) {
     case 'append':
     case 'delete': {
-      const links = [{ rel: mark, to: 'k1' }, { rel: mark, to: 'https://shared.example/' }];
+      const links = [
+        { rel: mark, to: 'k1' },
+        { rel: mark, to: 'https://shared.example/' },
+      ];
       const url = key === 'k2' ? 'https://shared.example/' : `https://shared.example/${mark}`;
       const draft = { of, key, kind, version: number, op: act.act === 'delete' ? 'delete' : 'upsert' } as const;
-      await append(session, sample({ ...draft, title: says, text: `${says} k${number}`, url, links, tags: [mark, 'shared'], severity: 'high' }));
+      await append(
+        session,
+        sample({
+          ...draft,
+          title: says,
+          text: `${says} k${number}`,
+          url,
+          links,
+          tags: [mark, 'shared'],
+          severity: 'high',
+        }),
+      );
       return;
     }
     case 'checkpoint': {
@@ -92,7 +133,8 @@ async function perform(session: StorageSession, act: Act, at: number): Promise<v
       return session.store.runs.start(sampleRun(`${tenant}-${at}`, at, { ...of, message: says }));
     case 'end_run': {
       const [newest] = await session.store.runs.recent(of, 1);
-      if (newest !== undefined) await session.store.runs.end({ ...newest, endedAtMs: at, outcome: number % 2 === 0 ? 'succeeded' : 'failed' });
+      if (newest !== undefined)
+        await session.store.runs.end({ ...newest, endedAtMs: at, outcome: number % 2 === 0 ? 'succeeded' : 'failed' });
       return;
     }
     case 'calls': {
@@ -106,7 +148,10 @@ async function perform(session: StorageSession, act: Act, at: number): Promise<v
 
 /** The partitions in which the tenants have this key: delivery serves all tenants, so both programs do the same. */
 function partitionsOfKey(session: StorageSession, of: StreamRef, key: string): readonly number[] {
-  return partitionsOfEvents(session, [sample({ of: { ...of, tenant: 'a' }, key }), sample({ of: { ...of, tenant: 'b' }, key })]);
+  return partitionsOfEvents(session, [
+    sample({ of: { ...of, tenant: 'a' }, key }),
+    sample({ of: { ...of, tenant: 'b' }, key }),
+  ]);
 }
 
 async function deliverAll(session: StorageSession, of: StreamRef, key: string): Promise<void> {
@@ -121,8 +166,19 @@ async function rejectAll(session: StorageSession, of: StreamRef, key: string): P
     const entries = await session.log.read('sink', partition, 100);
     const last = entries.at(-1);
     if (last === undefined) continue;
-    const letters = entries.map((entry) => ({ entry, code: 'record_invalid' as const, message: saysOf(entry.event.tenant), attempts: 1 }));
-    await session.log.commit('sink', partition, last.position, await hold(session, partitionLeaseName('sink', partition)), letters);
+    const letters = entries.map((entry) => ({
+      entry,
+      code: 'record_invalid' as const,
+      message: saysOf(entry.event.tenant),
+      attempts: 1,
+    }));
+    await session.log.commit(
+      'sink',
+      partition,
+      last.position,
+      await hold(session, partitionLeaseName('sink', partition)),
+      letters,
+    );
   }
 }
 
@@ -136,14 +192,28 @@ async function viewOfA({ log, store }: StorageSession): Promise<unknown> {
     views.push(await store.streams.get(stream), await store.streams.list(of));
     views.push(await store.entities.live(stream, undefined, 100), await store.entities.countLive(stream));
     const minutes = (await store.calls.minutes(of, 0)).map((minute) => ({ ...minute, sketch: [...minute.sketch] }));
-    views.push(minutes.toSorted((a, b) => a.minute - b.minute), await store.calls.failures(of, 100));
+    views.push(
+      minutes.toSorted((a, b) => a.minute - b.minute),
+      await store.calls.failures(of, 100),
+    );
     views.push(sorted(await store.deadLetters.list(tenants, connection, 100)), await store.deadLetters.count(of));
-    views.push(sorted((await store.library.search({ tenants, connection, words: 'shared', limit: 100 })).results), await store.library.count('a', connection));
+    views.push(
+      sorted((await store.library.search({ tenants, connection, words: 'shared', limit: 100 })).results),
+      await store.library.count('a', connection),
+    );
     for (const key of ['k1', 'k2', 'k3']) views.push(sorted(await store.library.neighbours({ ...of, key })));
   }
   views.push(sorted(await store.deadLetters.list(tenants, undefined, 100)));
   views.push(sorted((await store.library.search({ tenants, words: `shared ${CANARY} k3`, limit: 100 })).results));
-  for (const filter of [{}, { tag: 'shared' }, { text: 'shared' }, { text: 'k1' }, { severity: 'high' as const }, { kind: 'signal' as const }, { after: 0 }]) {
+  for (const filter of [
+    {},
+    { tag: 'shared' },
+    { text: 'shared' },
+    { text: 'k1' },
+    { severity: 'high' as const },
+    { kind: 'signal' as const },
+    { after: 0 },
+  ]) {
     views.push(sorted((await store.timeline.query({ tenants, limit: 100, ...filter })).rows));
   }
   views.push(sorted(await log.peek(tenants, 100)));

@@ -2,7 +2,13 @@
 // One episode per anomaly: it opens when enough of the latest points stand out and closes when the value is back near where
 // the baseline was at its opening.
 
-export const HOST_METRICS = ['cpu_usage_ratio', 'memory_used_ratio', 'load_per_core_ratio', 'disk_used_ratio', 'event_loop_delay_seconds'] as const;
+export const HOST_METRICS = [
+  'cpu_usage_ratio',
+  'memory_used_ratio',
+  'load_per_core_ratio',
+  'disk_used_ratio',
+  'event_loop_delay_seconds',
+] as const;
 export type HostMetric = (typeof HOST_METRICS)[number];
 
 export interface AnomalyRule {
@@ -97,12 +103,16 @@ export function severityOf(z: number, rule: AnomalyRule): AnomalySeverity | unde
 }
 
 export function stepAnomaly(state: AnomalyState, rule: AnomalyRule, value: number, atMs: number): AnomalyStep {
-  if (!Number.isFinite(value)) return { state: { ...state, excluded: state.excluded + 1 }, z: undefined, change: undefined };
+  if (!Number.isFinite(value))
+    return { state: { ...state, excluded: state.excluded + 1 }, z: undefined, change: undefined };
   const history = [...state.history, value].slice(-ANOMALY_LIMITS.historyPointsMax);
   // Frozen while an episode is open: otherwise a lasting rise would widen its own baseline and look like a recovery.
-  const baseline = state.episode?.baseline ?? baselineOf(state.history.slice(0, -(ANOMALY_LIMITS.windowPoints - 1)), rule);
+  const baseline =
+    state.episode?.baseline ?? baselineOf(state.history.slice(0, -(ANOMALY_LIMITS.windowPoints - 1)), rule);
   const z = baseline === undefined ? undefined : zScoreOf(value, baseline);
-  const window = [...state.exceeding, z !== undefined && severityOf(z, rule) !== undefined].slice(-ANOMALY_LIMITS.windowPoints);
+  const window = [...state.exceeding, z !== undefined && severityOf(z, rule) !== undefined].slice(
+    -ANOMALY_LIMITS.windowPoints,
+  );
   const next: AnomalyState = { ...state, history, exceeding: window.slice(-(ANOMALY_LIMITS.windowPoints - 1)) };
   if (baseline === undefined || z === undefined) return { state: next, z, change: undefined };
   if (state.episode !== null) return continueEpisode(next, state.episode, rule, value, z);
@@ -112,7 +122,13 @@ export function stepAnomaly(state: AnomalyState, rule: AnomalyRule, value: numbe
   return { state: { ...next, episode }, z, change: { change: 'opened', episode, value } };
 }
 
-function continueEpisode(state: AnomalyState, before: Episode, rule: AnomalyRule, value: number, z: number): AnomalyStep {
+function continueEpisode(
+  state: AnomalyState,
+  before: Episode,
+  rule: AnomalyRule,
+  value: number,
+  z: number,
+): AnomalyStep {
   const peak = value > before.peak ? { peak: value, peakZ: z } : {};
   const episode: Episode = { ...before, ...peak, points: before.points + 1 };
   const end = endOf(episode, rule, z);
@@ -126,9 +142,14 @@ function endOf(episode: Episode, rule: AnomalyRule, z: number): EpisodeEnd | und
 }
 
 /** After a time without samples: what was usual before says nothing now, and an open episode ends without a verdict. */
-export function forgetAfterGap(state: AnomalyState): { readonly state: AnomalyState; readonly change: AnomalyChange | undefined } {
+export function forgetAfterGap(state: AnomalyState): {
+  readonly state: AnomalyState;
+  readonly change: AnomalyChange | undefined;
+} {
   const { episode, excluded } = state;
   const change: AnomalyChange | undefined =
-    episode === null ? undefined : { change: 'closed', episode, value: state.history.at(-1) ?? episode.peak, end: 'gap' };
+    episode === null
+      ? undefined
+      : { change: 'closed', episode, value: state.history.at(-1) ?? episode.peak, end: 'gap' };
   return { state: { ...EMPTY_STATE, excluded }, change };
 }

@@ -1,5 +1,13 @@
 import { z } from 'zod';
-import { defineConnector, defineStream, Fault, versionOfTime, type CheckFinding, type ConnectorContext, type EventDraft } from '#sdk/index.ts';
+import {
+  defineConnector,
+  defineStream,
+  Fault,
+  versionOfTime,
+  type CheckFinding,
+  type ConnectorContext,
+  type EventDraft,
+} from '#sdk/index.ts';
 import {
   ANOMALY_LIMITS,
   ANOMALY_RULES,
@@ -21,7 +29,12 @@ const GAP_POINTS_MAX = 20; // intervals without a sample after which the baselin
 const GAP_MS_MIN = 15 * 60_000; // …but never sooner: Weir may be polled more slowly than it could sample, or be restarted
 
 const config = z.strictObject({
-  interval_seconds: z.int().min(1).max(3600).default(INTERVAL_SECONDS_DEFAULT).describe('at least this long between two samples, seconds'),
+  interval_seconds: z
+    .int()
+    .min(1)
+    .max(3600)
+    .default(INTERVAL_SECONDS_DEFAULT)
+    .describe('at least this long between two samples, seconds'),
 });
 type HostConfig = z.infer<typeof config>;
 
@@ -95,7 +108,12 @@ interface SamplePage {
   readonly cursor: HostCursor;
 }
 
-function pageOf(reading: HostReading, from: HostCursor | undefined, nowMs: number, { interval_seconds }: HostConfig): SamplePage {
+function pageOf(
+  reading: HostReading,
+  from: HostCursor | undefined,
+  nowMs: number,
+  { interval_seconds }: HostConfig,
+): SamplePage {
   const versionMs = Math.max(nowMs, (from?.versionMs ?? 0) + 1);
   const at = { atMs: nowMs, version: versionOfTime(versionMs) };
   const elapsedMs = nowMs - (from?.sampledAtMs ?? nowMs);
@@ -139,12 +157,19 @@ function valuesOf(reading: HostReading, cpuBefore: HostReading['cpuTimes']): Rea
   return found;
 }
 
-const CHECKED = { cpu: 'cpuTimes', memory: 'memoryUsedRatio', load: 'loadPerCoreRatio', disk: 'diskUsedRatio', 'event loop': 'eventLoopDelaySeconds' } as const;
+const CHECKED = {
+  cpu: 'cpuTimes',
+  memory: 'memoryUsedRatio',
+  load: 'loadPerCoreRatio',
+  disk: 'diskUsedRatio',
+  'event loop': 'eventLoopDelaySeconds',
+} as const;
 
 function findingsOf(reading: HostReading, diskPath: string): readonly CheckFinding[] {
   return Object.entries(CHECKED).map(([what, member]) => {
     const shown = what === 'disk' ? `disk of ${diskPath}` : what;
-    if (reading[member] !== null) return { ok: true, message: `${shown} can be read${what === 'cpu' ? ` (${reading.cores} cores)` : ''}` };
+    if (reading[member] !== null)
+      return { ok: true, message: `${shown} can be read${what === 'cpu' ? ` (${reading.cores} cores)` : ''}` };
     const why = reading.unreadable[what] ?? 'no reason given';
     // The delay of the event loop is measured between two readings, so the first one never has it.
     if (what === 'event loop') return { ok: true, message: `${shown}: ${why}` };

@@ -21,7 +21,12 @@ const SHOWN: Readonly<Record<HostMetric, Shown>> = {
 };
 
 /** The machine's state now: one entity, `sample`, whose every version is one sample. */
-export function sampleEventOf(values: ReadonlyMap<HostMetric, number>, reading: HostReading, excluded: number, at: EventMoment): EventDraft {
+export function sampleEventOf(
+  values: ReadonlyMap<HostMetric, number>,
+  reading: HostReading,
+  excluded: number,
+  at: EventMoment,
+): EventDraft {
   const finite = [...values].filter(([, value]) => Number.isFinite(value));
   const title = finite.map(([metric, value]) => `${SHOWN[metric].word} ${textOf(metric, value)}`).join(' · ');
   return {
@@ -32,7 +37,12 @@ export function sampleEventOf(values: ReadonlyMap<HostMetric, number>, reading: 
     time: new Date(at.atMs).toISOString(),
     severity: 'low',
     title: title === '' ? 'nothing could be read' : title,
-    data: { ...Object.fromEntries(finite), cores: reading.cores, excluded_total: excluded, unreadable: reading.unreadable },
+    data: {
+      ...Object.fromEntries(finite),
+      cores: reading.cores,
+      excluded_total: excluded,
+      unreadable: reading.unreadable,
+    },
   };
 }
 
@@ -51,7 +61,8 @@ export function anomalyEventOf(metric: HostMetric, change: AnomalyChange, at: Ev
     baseline_mean: rounded(episode.baseline.mean),
     baseline_sigma: rounded(episode.baseline.sigma),
     samples: episode.points,
-    ...(change.change === 'closed' ? { ended_at: time, end: change.end } : {}),
+    ...(change.change === 'closed' ? { end: change.end } : {}),
+    ...(change.change === 'closed' && change.end !== 'gap' ? { ended_at: time } : {}), // in a gap nobody knows when
   };
   return {
     kind: 'signal',
@@ -61,7 +72,10 @@ export function anomalyEventOf(metric: HostMetric, change: AnomalyChange, at: Ev
     time,
     // Of the peak: an episode that is over was as bad as its worst moment.
     severity: severityOf(episode.peakZ, ANOMALY_RULES[metric]) ?? 'medium',
-    title: change.change === 'opened' ? openedTitle(metric, change) : `${word} ${ENDS[change.end]} ${textOf(metric, value)} (peak ${textOf(metric, episode.peak)})`,
+    title:
+      change.change === 'opened'
+        ? openedTitle(metric, change)
+        : `${word} ${ENDS[change.end]} ${textOf(metric, value)} (peak ${textOf(metric, episode.peak)})`,
     tags: ['anomaly', word],
     data,
   };

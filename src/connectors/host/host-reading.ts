@@ -2,7 +2,7 @@
 
 import { readFile, statfs } from 'node:fs/promises';
 import { cpus, freemem, loadavg, totalmem } from 'node:os';
-import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 
 export interface CpuTimes {
   /** Milliseconds since boot, summed over all cores. */
@@ -29,7 +29,7 @@ const FILE_CHARS_MAX = 64 * 1024; // /proc and cgroup files; beyond it something
 const LOOP_RESOLUTION_MS = 20; // how often the event loop is probed
 const NANOSECONDS = 1e9;
 
-let loopDelay: IntervalHistogram | undefined; // one per process, because the event loop is; two connections share its readings
+let loopDelay: ReturnType<typeof monitorEventLoopDelay> | undefined; // one per process, because the event loop is; two connections share its readings
 
 export const readHost: ReadHost = async (diskPath) => {
   const unreadable: Record<string, string> = {};
@@ -53,7 +53,9 @@ export const readHost: ReadHost = async (diskPath) => {
   };
 };
 
-export function cpuTimesOf(cores: readonly { readonly times: Readonly<Record<'user' | 'nice' | 'sys' | 'idle' | 'irq', number>> }[]): CpuTimes {
+export function cpuTimesOf(
+  cores: readonly { readonly times: Readonly<Record<'user' | 'nice' | 'sys' | 'idle' | 'irq', number>> }[],
+): CpuTimes {
   if (cores.length === 0) throw new Error('the system lists no processors');
   let busyMs = 0;
   let idleMs = 0;
@@ -73,7 +75,11 @@ export function cpuUsageRatioOf(before: CpuTimes | null, now: CpuTimes | null): 
 }
 
 /** As `df` counts: blocks reserved for root are neither used nor free. */
-export function diskUsedRatioOf(stat: { readonly blocks: number; readonly bfree: number; readonly bavail: number }): number {
+export function diskUsedRatioOf(stat: {
+  readonly blocks: number;
+  readonly bfree: number;
+  readonly bavail: number;
+}): number {
   const used = stat.blocks - stat.bfree;
   const usable = used + stat.bavail;
   if (usable <= 0) throw new Error('the file system has no size');
@@ -94,7 +100,12 @@ export function memoryUsedRatioOf(files: MemoryFiles): number | undefined {
   const availableBytes = kibibytesIn(files.meminfo, 'MemAvailable');
   const limitBytes = numberIn(files.limit, /^(\d+)\s*$/);
   const currentBytes = numberIn(files.current, /^(\d+)\s*$/);
-  if (limitBytes !== undefined && currentBytes !== undefined && limitBytes > 0 && limitBytes < (totalBytes ?? Infinity)) {
+  if (
+    limitBytes !== undefined &&
+    currentBytes !== undefined &&
+    limitBytes > 0 &&
+    limitBytes < (totalBytes ?? Infinity)
+  ) {
     // Cached file pages that are not in use are given back at once, so they count as free, as in MemAvailable.
     const inactiveBytes = numberIn(files.stat, /^(?:total_)?inactive_file (\d+)$/m) ?? 0;
     return Math.min(1, Math.max(0, currentBytes - inactiveBytes) / limitBytes);
@@ -115,7 +126,12 @@ async function readMemoryUsedRatio(): Promise<number> {
       '/sys/fs/cgroup/memory/memory.stat',
     ].map(readIfThere),
   );
-  const ratio = memoryUsedRatioOf({ meminfo, limit: limit2 ?? limit1, current: current2 ?? current1, stat: stat2 ?? stat1 });
+  const ratio = memoryUsedRatioOf({
+    meminfo,
+    limit: limit2 ?? limit1,
+    current: current2 ?? current1,
+    stat: stat2 ?? stat1,
+  });
   return ratio ?? 1 - freemem() / totalmem(); // other systems than Linux
 }
 

@@ -32,7 +32,8 @@ const DOCKER_START = '{"log":"';
 function unwrapLine(text: string, format: LogFormat): UnwrappedLine {
   const docker = format !== 'text' && text.startsWith(DOCKER_START) ? parseObject(text) : undefined;
   const log = docker?.['log'];
-  if (docker === undefined || typeof log !== 'string') return { body: text, form: formOf(text, format), partial: false, output: '', outerTime: undefined };
+  if (docker === undefined || typeof log !== 'string')
+    return { body: text, form: formOf(text, format), partial: false, output: '', outerTime: undefined };
   const body = log.replace(/\r?\n$/, '');
   return {
     body,
@@ -47,7 +48,8 @@ function formOf(text: string, format: LogFormat): 'json' | 'text' {
   return format !== 'text' && text.startsWith('{') && text.endsWith('}') ? 'json' : 'text';
 }
 
-const CONTINUATION = /^(?:[ \t]\s{0,256}\S|\s{0,64}\.\.\. \d{1,6} (?:more|common frames)|Caused by: |Suppressed: |at \S|Traceback \(most recent call last\):|During handling of the above exception|The above exception was)/;
+const CONTINUATION =
+  /^(?:[ \t]\s{0,256}\S|\s{0,64}\.\.\. \d{1,6} (?:more|common frames)|Caused by: |Suppressed: |at \S|Traceback \(most recent call last\):|During handling of the above exception|The above exception was)/;
 const LEFT_OUT = '…';
 const TRACEBACK = /^\s{0,64}Traceback \(most recent call last\):/;
 const TRACEBACK_END = /^[A-Za-z_][\w.]{0,200}(?::.*)?$/;
@@ -88,7 +90,8 @@ export class RecordAssembler {
     const unwrapped = unwrapLine(line.text, this.#format);
     if (unwrapped.output !== this.#output) return false;
     if (this.#partial) return this.#join(record, unwrapped, line);
-    if (this.#format === 'json' || record.form === 'json' || unwrapped.form === 'json' || record.truncated) return false;
+    if (this.#format === 'json' || record.form === 'json' || unwrapped.form === 'json' || record.truncated)
+      return false;
     return this.#continues(unwrapped.body) && this.#append(record, unwrapped.body, line);
   }
 
@@ -122,7 +125,8 @@ export class RecordAssembler {
   }
 
   #append(record: RawRecord, body: string, line: RawLine): boolean {
-    const full = record.rest.length >= LOGS_LIMITS.recordLinesMax || this.#restChars + body.length > LOGS_LIMITS.recordCharsMax;
+    const full =
+      record.rest.length >= LOGS_LIMITS.recordLinesMax || this.#restChars + body.length > LOGS_LIMITS.recordCharsMax;
     if (full) {
       // Nothing is kept after the first line left out: a gap would mislead.
       if (record.rest.at(-1) !== LEFT_OUT) record.rest.push(LEFT_OUT);

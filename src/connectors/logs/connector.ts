@@ -1,26 +1,47 @@
 import { z } from 'zod';
-import { type CheckFinding, type ConnectorContext, defineConnector, defineStream, Fault, type JsonValue, type Page, SEVERITIES } from '#sdk/index.ts';
+import {
+  type CheckFinding,
+  type ConnectorContext,
+  defineConnector,
+  defineStream,
+  Fault,
+  type JsonValue,
+  type Page,
+  SEVERITIES,
+} from '#sdk/index.ts';
 import { type FileState, isContinued, type LogsCursor, LogsCursorSchema } from './file-state.ts';
 import { findFiles, type PatternMatch } from './find-files.ts';
 import { LOGS_LIMITS } from './limits.ts';
-import { openFile } from './open-file.ts';
+import { openFile, withFile } from './open-file.ts';
 import { type FileWork, planRun } from './plan-run.ts';
 import { type FilePage, readPage } from './read-page.ts';
 
 const LogsConfigSchema = z.strictObject({
   paths: z
-    .array(z.string().min(1).max(LOGS_LIMITS.patternCharsMax).refine((path) => !path.includes('\0'), 'must not hold a NUL character'))
+    .array(
+      z
+        .string()
+        .min(1)
+        .max(LOGS_LIMITS.patternCharsMax)
+        .refine((path) => !path.includes('\0'), 'must not hold a NUL character'),
+    )
     .min(1)
     .max(LOGS_LIMITS.patternsMax)
-    .describe('log files to follow; * and ? match within a name, ** any directories. Absolute, or relative to the first allowed directory'),
+    .describe(
+      'log files to follow; * and ? match within a name, ** any directories. Absolute, or relative to the first allowed directory',
+    ),
   format: z
     .enum(['auto', 'json', 'text'])
     .default('auto')
-    .describe('auto: each line is JSON or text as it looks; json: every line stands alone, without continuation lines; text: nothing is read as JSON'),
+    .describe(
+      'auto: each line is JSON or text as it looks; json: every line stands alone, without continuation lines; text: nothing is read as JSON',
+    ),
   min_severity: z
     .enum(SEVERITIES)
     .default('medium')
-    .describe('records below it are counted and left out: critical (critical, fatal), high (error), medium (warning, deadlock, timeout, out of memory), low (everything)'),
+    .describe(
+      'records below it are counted and left out: critical (critical, fatal), high (error), medium (warning, deadlock, timeout, out of memory), low (everything)',
+    ),
 });
 
 type LogsConfig = z.infer<typeof LogsConfigSchema>;
@@ -60,7 +81,8 @@ const lines = defineStream<LogsConfig, LogsCursor>({
       }
     }
     const after = cursorNow();
-    if (cursor === undefined || Object.keys(skipped).length > 0 || JSON.stringify(after) !== JSON.stringify(before)) yield { events: [], skipped, cursor: after };
+    if (cursor === undefined || JSON.stringify(after) !== JSON.stringify(before))
+      yield { events: [], skipped, cursor: after };
     if (plan.fault !== undefined) throw plan.fault;
   },
 });
@@ -84,7 +106,11 @@ export default defineConnector<LogsConfig>({
 });
 
 /** The pages of one file, each read by its own guarded call. Ends early when the file was moved or truncated since the listing: the next run sorts that out. */
-async function* pagesOf(ctx: ConnectorContext<LogsConfig>, work: FileWork, start: FileState): AsyncGenerator<FilePage, void, undefined> {
+async function* pagesOf(
+  ctx: ConnectorContext<LogsConfig>,
+  work: FileWork,
+  start: FileState,
+): AsyncGenerator<FilePage, void, undefined> {
   const { format, min_severity: severityMin } = ctx.config;
   if (work.state.encoding === 'utf16') {
     if (work.fresh) yield utf16Page(start);
@@ -92,29 +118,16 @@ async function* pagesOf(ctx: ConnectorContext<LogsConfig>, work: FileWork, start
   }
   let state = start;
   if (work.size <= state.offset) return;
-  for (let more = true; more && !ctx.signal.aborted; ) {
-    const page = await ctx.call('read_file', () => readOpened(state, ctx.allowedPaths, (file) => readPage(file, state, { format, severityMin, to: Math.min(work.size, file.size) })));
+  for (let more = true; more && !ctx.signal.aborted;) {
+    const page = await ctx.call('read_file', () =>
+      withFile(state, ctx.allowedPaths, async (file) => {
+        if (!(await isContinued(file.handle, file.size, state))) return undefined;
+        return readPage(file, state, { format, severityMin, to: Math.min(work.size, file.size) });
+      }),
+    );
     if (page === undefined) return;
     ({ state, more } = page);
     yield page;
-  }
-}
-
-async function readOpened<T>(state: FileState, roots: readonly string[], fn: Parameters<typeof withFile<T>>[2]): Promise<T | undefined> {
-  return withFile(state, roots, fn);
-}
-
-async function withFile<T>(state: FileState, roots: readonly string[], fn: (file: Awaited<ReturnType<typeof openFile>>) => Promise<T | undefined>): Promise<T | undefined> {
-  const file = await openFile(state.path, roots).catch((error: unknown) => {
-    if (error instanceof Fault && error.code === 'source_missing') return undefined;
-    throw error;
-  });
-  if (file === undefined) return undefined;
-  try {
-    const same = file.dev === state.dev && file.ino === state.ino && (await isContinued(file.handle, file.size, state));
-    return same ? await fn(file) : undefined;
-  } finally {
-    await file.handle.close();
   }
 }
 
@@ -122,7 +135,10 @@ function utf16Page(state: FileState): FilePage {
   return { events: [], state, skipped: { utf16: 1 }, more: false };
 }
 
-function pageWith(page: FilePage, listed: Readonly<Record<string, number>>): Pick<Page<JsonValue>, 'events' | 'skipped'> {
+function pageWith(
+  page: FilePage,
+  listed: Readonly<Record<string, number>>,
+): Pick<Page<JsonValue>, 'events' | 'skipped'> {
   const skipped = { ...listed };
   for (const [reason, count] of Object.entries(page.skipped)) skipped[reason] = (skipped[reason] ?? 0) + count;
   return { events: page.events, skipped };
@@ -134,12 +150,19 @@ async function findingsOf(match: PatternMatch, roots: readonly string[]): Promis
   const refused = match.refused.map((one) => ({ ok: false, message: one.fault.message, fault: one.fault }));
   const unreadable: CheckFinding[] = [];
   for (const { path } of match.files.slice(0, LOGS_LIMITS.filesMax)) {
-    const problem = await openFile(path, roots).then(async ({ handle }) => handle.close(), (error: unknown) => error);
+    const problem = await openFile(path, roots).then(
+      async ({ handle }) => handle.close(),
+      (error: unknown) => error,
+    );
     if (problem instanceof Fault) unreadable.push({ ok: false, message: problem.message, fault: problem });
   }
   const readable = Math.min(match.files.length, LOGS_LIMITS.filesMax) - unreadable.length;
   const files = readable === 1 ? '1 file' : `${readable} files`;
-  const over = match.files.length > LOGS_LIMITS.filesMax ? `; ${match.files.length - LOGS_LIMITS.filesMax} more are over the limit of ${LOGS_LIMITS.filesMax}` : '';
-  const message = match.files.length === 0 ? `${pattern}: no file matches yet` : `${pattern}: ${files} can be read${over}`;
+  const over =
+    match.files.length > LOGS_LIMITS.filesMax
+      ? `; ${match.files.length - LOGS_LIMITS.filesMax} more are over the limit of ${LOGS_LIMITS.filesMax}`
+      : '';
+  const message =
+    match.files.length === 0 ? `${pattern}: no file matches yet` : `${pattern}: ${files} can be read${over}`;
   return [{ ok: true, message }, ...refused, ...unreadable];
 }

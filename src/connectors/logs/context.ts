@@ -4,7 +4,17 @@ import type { LogRecord } from './parse-record.ts';
 import { redactLine } from './redact-line.ts';
 
 const SPELLINGS: Readonly<Record<string, readonly string[]>> = {
-  request_id: ['request_id', 'requestId', 'reqId', 'req_id', 'req.id', 'request.id', 'http.request.id', 'x-request-id', 'x_request_id'],
+  request_id: [
+    'request_id',
+    'requestId',
+    'reqId',
+    'req_id',
+    'req.id',
+    'request.id',
+    'http.request.id',
+    'x-request-id',
+    'x_request_id',
+  ],
   trace_id: ['trace_id', 'traceId', 'traceID', 'trace.id', 'dd.trace_id'],
   span_id: ['span_id', 'spanId', 'span.id'],
   correlation_id: ['correlation_id', 'correlationId', 'correlation.id', 'x-correlation-id'],
@@ -18,12 +28,15 @@ const NO_TRACE = /^0+$/;
 export function contextOf(record: LogRecord): Record<string, string> {
   const found = new Map<string, string>();
   if (record.service !== undefined) found.set('service', record.service);
-  for (const [, name = '', value = ''] of record.message.matchAll(IN_TEXT)) found.set(`${name.toLowerCase()}_id`, value);
+  for (const [, name = '', value = ''] of record.message.matchAll(IN_TEXT))
+    found.set(`${name.toLowerCase()}_id`, value);
   for (const [name, members] of Object.entries(SPELLINGS)) {
     const value = record.fields === undefined ? undefined : firstString(record.fields, members);
     if (value !== undefined) found.set(name, value);
   }
   // A trace id of zeros is how W3C trace context says "none".
   if (NO_TRACE.test(found.get('trace_id') ?? '')) found.delete('trace_id');
-  return Object.fromEntries([...found].map(([name, value]) => [name, redactLine(value).slice(0, LOGS_LIMITS.contextCharsMax).toWellFormed()]));
+  return Object.fromEntries(
+    [...found].map(([name, value]) => [name, redactLine(value).slice(0, LOGS_LIMITS.contextCharsMax).toWellFormed()]),
+  );
 }

@@ -10,18 +10,24 @@ const FileStateSchema = z.object({
   path: z.string().describe('real path at which the file was last seen'),
   dev: z.string(),
   ino: z.string(),
-  serial: z.int().nonnegative().describe('number of this file among all that were ever begun: inodes are used again, this is not'),
+  serial: z
+    .int()
+    .nonnegative()
+    .describe('number of this file among all that were ever begun: inodes are used again, this is not'),
   offset: z.int().nonnegative().describe('everything before it is in the log'),
   cut: z.boolean().describe('the offset lies inside a line that was too long: its rest is skipped'),
   head: FingerprintSchema.describe('of the first bytes of the file'),
   tail: FingerprintSchema.describe('of the last bytes before the offset'),
-  open: OpenRecordSchema.nullable().describe('a text record at the end that may go on: where it begins, and the page it is in'),
+  open: OpenRecordSchema.nullable().describe(
+    'a text record at the end that may go on: where it begins, and the page it is in',
+  ),
   left: z.boolean().describe('matched by no path any more, and read to its end one run ago'),
   encoding: z.enum(['utf8', 'utf16']).describe('utf16: not read'),
 });
 
 export const LogsCursorSchema = z.object({
-  files: z.array(FileStateSchema).max(2 * LOGS_LIMITS.filesMax),
+  // At most filesMax that are matched, and those that were until a run or two ago.
+  files: z.array(FileStateSchema),
   serialNext: z.int().nonnegative(),
 });
 

@@ -66,7 +66,11 @@ export class PageGroups {
   }
 
   #isPast(group: Group): boolean {
-    return group.anchorMs !== undefined && this.#lastMs !== undefined && this.#lastMs - group.anchorMs > LOGS_LIMITS.groupSpanMs;
+    return (
+      group.anchorMs !== undefined &&
+      this.#lastMs !== undefined &&
+      this.#lastMs - group.anchorMs > LOGS_LIMITS.groupSpanMs
+    );
   }
 
   #addTime(group: Group): void {
@@ -98,7 +102,9 @@ function newGroup(record: LogRecord, template: Template | undefined, level: stri
 }
 
 function addSample(group: Group, { raw }: LogRecord): void {
-  const whole = [raw.head.slice(0, LOGS_LIMITS.messageCharsMax), ...raw.rest].join('\n').slice(0, 2 * LOGS_LIMITS.messageCharsMax);
+  const whole = [raw.head.slice(0, LOGS_LIMITS.messageCharsMax), ...raw.rest]
+    .join('\n')
+    .slice(0, 2 * LOGS_LIMITS.messageCharsMax);
   // Redacted before it is cut: a secret must not hide behind its own missing end.
   const text = redactLine(whole).slice(0, LOGS_LIMITS.sampleCharsMax).toWellFormed();
   group.samples.push({ start: raw.start, text, truncated: raw.truncated });

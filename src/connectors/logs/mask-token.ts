@@ -14,5 +14,11 @@ export function maskToken(token: string): string {
   const word = token.length > LOGS_LIMITS.tokenCharsMax ? token.slice(0, LOGS_LIMITS.tokenCharsMax) : token;
   if (word.includes('/') && PATH.test(word)) return '<path>';
   if (!/\d/.test(word)) return word;
-  return word.replace(UUID, '<uuid>').replace(IPV4, '<ip>').replace(IPV6, '<ip>').replace(HEX, '<hex>').replace(ID, '<id>').replace(DIGITS, '<n>');
+  return word
+    .replace(UUID, '<uuid>')
+    .replace(IPV4, '<ip>')
+    .replace(IPV6, '<ip>')
+    .replace(HEX, '<hex>')
+    .replace(ID, '<id>')
+    .replace(DIGITS, '<n>');
 }

@@ -5,12 +5,62 @@ import { parseText } from './parse-text.ts';
 import { plausibleMs, timeOfValue } from './parse-time.ts';
 
 // In order of how sure each name is. `log.level` stands for the dotted member and for the nested one.
-const LEVEL_MEMBERS = ['level', 'log.level', 'severity', 'severityText', 'severity_text', 'PRIORITY', 'lvl', 'levelname', 'level_name', 'loglevel', 'log_level', '@l', '@level'];
+const LEVEL_MEMBERS = [
+  'level',
+  'log.level',
+  'severity',
+  'severityText',
+  'severity_text',
+  'PRIORITY',
+  'lvl',
+  'levelname',
+  'level_name',
+  'loglevel',
+  'log_level',
+  '@l',
+  '@level',
+];
 const OTEL_NUMBER_MEMBERS = ['severityNumber', 'severity_number'];
-const TIME_MEMBERS = ['time', '@timestamp', 'timestamp', 'ts', 'datetime', 'date', 'asctime', '@t', 't', '__REALTIME_TIMESTAMP', 'timeUnixNano', 'observedTimeUnixNano'];
-const MESSAGE_MEMBERS = ['msg', 'message', 'MESSAGE', 'body', 'short_message', 'text', '@m', '@message', 'event', 'log'];
+const TIME_MEMBERS = [
+  'time',
+  '@timestamp',
+  'timestamp',
+  'ts',
+  'datetime',
+  'date',
+  'asctime',
+  '@t',
+  't',
+  '__REALTIME_TIMESTAMP',
+  'timeUnixNano',
+  'observedTimeUnixNano',
+];
+const MESSAGE_MEMBERS = [
+  'msg',
+  'message',
+  'MESSAGE',
+  'body',
+  'short_message',
+  'text',
+  '@m',
+  '@message',
+  'event',
+  'log',
+];
 const ERROR_MESSAGE_MEMBERS = ['err.message', 'error.message', 'exception.message', 'error', 'err', 'exception'];
-const SERVICE_MEMBERS = ['service.name', 'service', 'service_name', 'serviceName', 'app', 'application', '_SYSTEMD_UNIT', 'SYSLOG_IDENTIFIER', 'resource.service.name', 'name', 'logger'];
+const SERVICE_MEMBERS = [
+  'service.name',
+  'service',
+  'service_name',
+  'serviceName',
+  'app',
+  'application',
+  '_SYSTEMD_UNIT',
+  'SYSLOG_IDENTIFIER',
+  'resource.service.name',
+  'name',
+  'logger',
+];
 
 /** A JSON object line of any of the usual loggers; undefined when it is not a JSON object. */
 export function parseJsonFields(line: string): ParsedLine | undefined {

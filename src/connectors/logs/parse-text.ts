@@ -72,7 +72,10 @@ function withoutStructuredData(text: string): string {
     if (char === ']' && !quoted && text[at] !== '[') break;
     if (char !== ']' && !quoted && text[at] === ' ') at += 1; // blanks between parameters belong to the element
   }
-  return text.slice(at).trimStart().replace(/^\ufeff/, '');
+  return text
+    .slice(at)
+    .trimStart()
+    .replace(/^\ufeff/, '');
 }
 
 const CLF = /^\S{1,255} \S{1,128} (?:\S{1,128}) \[([^\]]{1,40})\] ("(?:[^"\\]|\\.){0,6000}") (\d{3}) /;
@@ -103,16 +106,18 @@ const PAIRS_MAX = 40;
 function keyValues(rest: string): JsonObject | undefined {
   if (!rest.includes('=')) return undefined;
   const pairs: Record<string, string> = Object.create(null);
-  for (const [index, [, key = '', quoted, plain]] of [...rest.matchAll(PAIR).take(PAIRS_MAX)].entries()) {
-    if (index < PAIRS_MAX) pairs[key] = quoted ?? plain ?? '';
-  }
+  for (const [, key = '', quoted, plain] of rest.matchAll(PAIR).take(PAIRS_MAX)) pairs[key] = quoted ?? plain ?? '';
   return pairs;
 }
 
 const LEVEL_WORD = String.raw`trace|debug|verbose|info|information|notice|warn|warning|err|error|severe|crit|critical|fatal|panic|emerg|alert`;
-const MARKED_LEVEL = new RegExp(String.raw`[\[(<|](${LEVEL_WORD})[\])>|:]|"(?:level|severity|log\.level)"\s?:\s?"?(\w{1,12})`, 'i');
+const MARKED_LEVEL = new RegExp(
+  String.raw`[\[(<|](${LEVEL_WORD})[\])>|:]|"(?:level|severity|log\.level)"\s?:\s?"?(\w{1,12})`,
+  'i',
+);
 const LEADING_LEVEL = new RegExp(String.raw`^[\s\[(<|-]{0,4}(${LEVEL_WORD})(?:\s?[\])>|:]|\s-\s|$)`, 'i');
 const UPPER_LEVEL = new RegExp(String.raw`\b(${LEVEL_WORD.toUpperCase()})\b`);
+const UPPER_LEVEL_FIRST = new RegExp(String.raw`^(?:${LEVEL_WORD.toUpperCase()})\s`);
 const LEVEL_PLACE_CHARS = 120; // a level stands near the beginning; further on it is a word of the message
 const ERROR_WORDS = /\b(?:errors?|exceptions?|failed|failure|critical|fatal|panic)\b|[a-z](?:Error|Exception)\b/i;
 const NO_ERROR = /\b(?:no|0|zero|without(?: any)?) (?:errors?|exceptions?|failures?)\b/i;
@@ -129,5 +134,5 @@ function levelByWord(text: string): Level | undefined {
 }
 
 function withoutLevel(rest: string): string {
-  return rest.replace(LEADING_LEVEL, '').trimStart();
+  return rest.replace(LEADING_LEVEL, '').replace(UPPER_LEVEL_FIRST, '').trimStart();
 }

@@ -9,7 +9,8 @@ export function plausibleMs(ms: number): number | undefined {
   return ms >= PLAUSIBLE_MIN_MS && ms < PLAUSIBLE_MAX_MS ? Math.trunc(ms) : undefined;
 }
 
-const DATE = /^(\d{4})[-/](\d{2})[-/](\d{2})[T ](\d{2}):(\d{2}):(\d{2})(?:[.,](\d{1,9}))?(?: ?(Z|UTC|[+-]\d{2}:?\d{2}))?/;
+const DATE =
+  /^(\d{4})[-/](\d{2})[-/](\d{2})[T ](\d{2}):(\d{2}):(\d{2})(?:[.,](\d{1,9}))?(?: ?(Z|UTC|[+-]\d{2}:?\d{2}))?/;
 
 export interface LeadingTime {
   readonly ms: number;

@@ -33,7 +33,11 @@ const NUL = 0;
  * before that line. Bytes that are no UTF-8 become U+FFFD; a byte order mark is removed; NULs at the beginning of a line (the
  * hole that truncating leaves under a writer that keeps its offset) are no part of it.
  */
-export async function readLines(handle: FileHandle, range: ReadRange, take: (line: RawLine) => boolean): Promise<ReadEnd> {
+export async function readLines(
+  handle: FileHandle,
+  range: ReadRange,
+  take: (line: RawLine) => boolean,
+): Promise<ReadEnd> {
   const { lineBytesMax, chunkBytes } = LOGS_LIMITS;
   const buffer = Buffer.allocUnsafe(chunkBytes);
   let window = buffer.subarray(0, 0); // bytes read and not yet taken
@@ -41,10 +45,12 @@ export async function readLines(handle: FileHandle, range: ReadRange, take: (lin
   let cut = range.cut;
   for (;;) {
     const at = base + window.length;
-    const { bytesRead } = at >= range.to ? { bytesRead: 0 } : await handle.read(buffer, 0, Math.min(chunkBytes, range.to - at), at);
+    const { bytesRead } =
+      at >= range.to ? { bytesRead: 0 } : await handle.read(buffer, 0, Math.min(chunkBytes, range.to - at), at);
     if (bytesRead === 0) return cut ? { offset: at, cut } : { offset: base, cut };
     const fresh = window.length;
-    window = fresh === 0 ? Buffer.from(buffer.subarray(0, bytesRead)) : Buffer.concat([window, buffer.subarray(0, bytesRead)]);
+    window =
+      fresh === 0 ? Buffer.from(buffer.subarray(0, bytesRead)) : Buffer.concat([window, buffer.subarray(0, bytesRead)]);
     let begin = 0;
     for (let lf = window.indexOf(LF, fresh); lf !== -1; lf = window.indexOf(LF, begin)) {
       if (!cut && !take(lineOf(window, begin, lf, base))) return { offset: base + begin, cut: false };
@@ -70,5 +76,10 @@ function lineOf(bytes: Buffer, begin: number, lf: number, base: number): RawLine
   const last = !truncated && stop > from && bytes[stop - 1] === CR ? stop - 1 : stop;
   const text = bytes.toString('utf8', from, last);
   // The end of a cut line must not depend on how much of it was there when it was read.
-  return { start: base + begin, end: base + (truncated ? stop : lf + 1), text: text.startsWith('\ufeff') ? text.slice(1) : text, truncated };
+  return {
+    start: base + begin,
+    end: base + (truncated ? stop : lf + 1),
+    text: text.startsWith('\ufeff') ? text.slice(1) : text,
+    truncated,
+  };
 }

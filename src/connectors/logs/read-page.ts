@@ -31,7 +31,8 @@ export interface FilePage {
 export async function readPage(file: OpenFile, state: FileState, options: PageOptions): Promise<FilePage | undefined> {
   const late = state.open === null ? 'no' : await lateContinuation(file, state, options);
   if (late === 'unknown') return undefined;
-  if (late === 'no' || state.open === null) return pageFrom(file, state, options, { from: state.offset, cut: state.cut });
+  if (late === 'no' || state.open === null)
+    return pageFrom(file, state, options, { from: state.offset, cut: state.cut });
   // The record that closed the last page goes on: that page is read again and its last group replaces what was sent of it.
   const { page: from, pageCut: cut } = state.open;
   const page = await pageFrom(file, state, options, { from, cut, goneUntil: state.offset });
@@ -45,13 +46,26 @@ interface PageStart {
   readonly goneUntil?: number;
 }
 
-async function pageFrom(file: OpenFile, state: FileState, options: PageOptions, start: PageStart): Promise<FilePage | undefined> {
+async function pageFrom(
+  file: OpenFile,
+  state: FileState,
+  options: PageOptions,
+  start: PageStart,
+): Promise<FilePage | undefined> {
   const { from, cut, goneUntil } = start;
   const gathered = await gather(file, options, start);
   const { end, groups, skipped, stopped, extendable } = gathered;
   if (end.offset <= state.offset) return undefined;
-  const open = stopped || end.cut || extendable === undefined ? null : { page: from, pageCut: cut, record: extendable.start };
-  const next: FileState = { ...state, offset: end.offset, cut: end.cut, open, left: false, ...(await fingerprintsOf(file.handle, end.offset)) };
+  const open =
+    stopped || end.cut || extendable === undefined ? null : { page: from, pageCut: cut, record: extendable.start };
+  const next: FileState = {
+    ...state,
+    offset: end.offset,
+    cut: end.cut,
+    open,
+    left: false,
+    ...(await fingerprintsOf(file.handle, end.offset)),
+  };
   const fresh = goneUntil === undefined ? groups.groups : groups.groups.filter((group) => group.end > goneUntil);
   return { events: fresh.map((group) => toEvent(next, group, file.mtimeMs)), state: next, skipped, more: stopped };
 }
@@ -65,7 +79,11 @@ interface Gathered {
   readonly extendable: RawRecord | undefined;
 }
 
-async function gather(file: OpenFile, options: PageOptions, { from, cut, goneUntil = Number.MAX_SAFE_INTEGER }: PageStart): Promise<Gathered> {
+async function gather(
+  file: OpenFile,
+  options: PageOptions,
+  { from, cut, goneUntil = Number.MAX_SAFE_INTEGER }: PageStart,
+): Promise<Gathered> {
   const groups = new PageGroups();
   const skipped: Record<string, number> = {};
   const assembler = new RecordAssembler(options.format);
@@ -81,7 +99,10 @@ async function gather(file: OpenFile, options: PageOptions, { from, cut, goneUnt
   const to = Math.min(options.to, from + LOGS_LIMITS.pageHardBytes);
   const end = await readLines(file.handle, { from, to, cut }, (line) => {
     if (line.text === '' || assembler.extend(line)) return true;
-    stopped = line.start >= goneUntil || line.start - from >= LOGS_LIMITS.pageBytes || groups.groups.length >= LOGS_LIMITS.groupsMax;
+    stopped =
+      line.start >= goneUntil ||
+      line.start - from >= LOGS_LIMITS.pageBytes ||
+      groups.groups.length >= LOGS_LIMITS.groupsMax;
     if (stopped) return false;
     finish(assembler.close());
     assembler.begin(line);
@@ -93,7 +114,11 @@ async function gather(file: OpenFile, options: PageOptions, { from, cut, goneUnt
 }
 
 /** Whether the first line after the offset belongs to the record that was last when the file was read; `unknown` without such a line. */
-async function lateContinuation(file: OpenFile, state: FileState, options: PageOptions): Promise<'yes' | 'no' | 'unknown'> {
+async function lateContinuation(
+  file: OpenFile,
+  state: FileState,
+  options: PageOptions,
+): Promise<'yes' | 'no' | 'unknown'> {
   if (state.open === null) return 'no';
   const assembler = new RecordAssembler(options.format);
   let answer: 'yes' | 'no' | 'unknown' = 'unknown';

@@ -4,17 +4,51 @@ import type { Severity } from '#sdk/index.ts';
 export type Level = 'critical' | 'error' | 'warning' | 'notice' | 'info' | 'debug' | 'trace';
 
 const LEVEL_OF_NAME: Readonly<Record<string, Level>> = {
-  critical: 'critical', crit: 'critical', fatal: 'critical', panic: 'critical', emerg: 'critical', emergency: 'critical',
-  alert: 'critical', dpanic: 'critical',
-  error: 'error', err: 'error', eror: 'error', severe: 'error', failure: 'error',
-  warning: 'warning', warn: 'warning', wrn: 'warning',
+  critical: 'critical',
+  crit: 'critical',
+  fatal: 'critical',
+  panic: 'critical',
+  emerg: 'critical',
+  emergency: 'critical',
+  alert: 'critical',
+  dpanic: 'critical',
+  error: 'error',
+  err: 'error',
+  eror: 'error',
+  severe: 'error',
+  failure: 'error',
+  warning: 'warning',
+  warn: 'warning',
+  wrn: 'warning',
   notice: 'notice',
-  info: 'info', information: 'info', informational: 'info', inf: 'info', log: 'info', http: 'info', config: 'info',
-  debug: 'debug', dbg: 'debug', fine: 'debug', verbose: 'debug',
-  trace: 'trace', trc: 'trace', finer: 'trace', finest: 'trace', silly: 'trace',
+  info: 'info',
+  information: 'info',
+  informational: 'info',
+  inf: 'info',
+  log: 'info',
+  http: 'info',
+  config: 'info',
+  debug: 'debug',
+  dbg: 'debug',
+  fine: 'debug',
+  verbose: 'debug',
+  trace: 'trace',
+  trc: 'trace',
+  finer: 'trace',
+  finest: 'trace',
+  silly: 'trace',
 };
 
-const SYSLOG_LEVELS: readonly Level[] = ['critical', 'critical', 'critical', 'error', 'warning', 'notice', 'info', 'debug'];
+const SYSLOG_LEVELS: readonly Level[] = [
+  'critical',
+  'critical',
+  'critical',
+  'error',
+  'warning',
+  'notice',
+  'info',
+  'debug',
+];
 
 /** RFC 5424 severity 0 to 7; undefined for any other number. */
 export function levelOfSyslog(severity: number): Level | undefined {
@@ -48,7 +82,13 @@ function levelOfNumber(value: number): Level | undefined {
 }
 
 const SEVERITY_OF_LEVEL = {
-  critical: 'critical', error: 'high', warning: 'medium', notice: 'low', info: 'low', debug: 'low', trace: 'low',
+  critical: 'critical',
+  error: 'high',
+  warning: 'medium',
+  notice: 'low',
+  info: 'low',
+  debug: 'low',
+  trace: 'low',
 } as const satisfies Record<Level, Severity>;
 
 // Words that make any line at least medium: deadlock, timeout and out of memory with the spellings they come in.

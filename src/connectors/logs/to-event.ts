@@ -8,7 +8,10 @@ const OTHER_LINES = '<other lines>';
 
 /** `mtimeMs`: when the file was last written, for groups whose lines carry no time. */
 export function toEvent(file: FileState, group: Group, mtimeMs: number): EventDraft {
-  const template = toPlainLine(group.template?.words.join(' ') ?? OTHER_LINES, EVENT_LIMITS.titleCharsMax).toWellFormed();
+  const template = toPlainLine(
+    group.template?.words.join(' ') ?? OTHER_LINES,
+    EVENT_LIMITS.titleCharsMax,
+  ).toWellFormed();
   const last = new Date(group.lastMs ?? mtimeMs).toISOString();
   const title = toPlainLine(group.title).toWellFormed();
   return {

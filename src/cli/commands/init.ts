@@ -1,0 +1,9 @@
+import { EXIT } from '../exit-code.ts';
+import type { CliHost, GlobalFlags } from '../host.ts';
+
+export async function init(host: CliHost, flags: GlobalFlags): Promise<number> {
+  const { file } = await host.init(flags);
+  if (host.terminal.json) host.terminal.document({ schemaVersion: 1, file });
+  else host.terminal.line(`Wrote ${file}. Next: weir check, then weir start.`);
+  return EXIT.done;
+}

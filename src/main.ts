@@ -1,0 +1,104 @@
+// The composition root: the only file that reads the process. Everything else gets what it needs handed in. What a command does
+// not need is not loaded, so that `weir --help` answers at once.
+
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { CliHost, GlobalFlags, Session } from '#cli/host.ts';
+import { runCli } from '#cli/program.ts';
+import { createTerminal, type Terminal } from '#cli/terminal.ts';
+import { realEnv } from './main/real-env.ts';
+
+const installation = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const connectorsFolder = new URL('./connectors/', import.meta.url);
+const COLUMNS_WITHOUT_TERMINAL = 100;
+
+/** Runs the command that the arguments name and sets the exit code. Never throws for what a user can cause. */
+export async function main(self: NodeJS.Process): Promise<void> {
+  const terminal = createTerminal({
+    writeOut: (text) => void self.stdout.write(text),
+    writeErr: (text) => void self.stderr.write(text),
+    outIsTerminal: self.stdout.isTTY === true,
+    errIsTerminal: self.stderr.isTTY === true,
+    columns: self.stdout.columns ?? COLUMNS_WITHOUT_TERMINAL,
+    env: self.env,
+  });
+  for (const stream of [self.stdout, self.stderr]) stream.on('error', (error: NodeJS.ErrnoException) => endOnClosedPipe(self, error));
+  const interrupted = new AbortController();
+  const host = hostOf(self, terminal, interrupted);
+  const exit = await runCli(host, self.argv.slice(2));
+  self.exitCode = interrupted.signal.aborted ? Number(interrupted.signal.reason) : exit;
+  // Sockets kept alive by the HTTP client and unreferenced timers must not hold a finished command.
+  await flushed(self);
+  self.exit();
+}
+
+// `weir events | head` closes the pipe early: that is no error of ours.
+function endOnClosedPipe(self: NodeJS.Process, error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') self.exit(0);
+}
+
+function flushed(self: NodeJS.Process): Promise<void> {
+  return new Promise((done) => void self.stdout.write('', () => void self.stderr.write('', () => done())));
+}
+
+function hostOf(self: NodeJS.Process, terminal: Terminal, interrupted: AbortController): CliHost {
+  const env = realEnv();
+  const variables = self.env;
+  const cwd = self.cwd();
+  const version = packageVersion();
+  const readConfig = async (flags: GlobalFlags) => {
+    const [{ readConfig: read }, { openRegistry }] = await Promise.all([import('./main/read-config.ts'), import('#engine/registry.ts')]);
+    return read({ flags, env: variables, cwd, registry: openRegistry(connectorsFolder) });
+  };
+  return {
+    terminal,
+    signal: interrupted.signal,
+    version,
+    userRole: variables['USER_ROLE'],
+    sleep: (ms, signal) => env.clock.sleep(ms, signal),
+    async openSession(flags, needs): Promise<Session> {
+      for (const [name, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) self.once(name, () => interrupted.abort(code));
+      const { openSession } = await import('./main/open-session.ts');
+      return openSession({ loaded: await readConfig(flags), needs, env, pid: self.pid, signal: interrupted.signal, terminal: terminal.withFlags(flags), stderr: self.stderr });
+    },
+    async start(flags) {
+      const { startWeir } = await import('./main/start.ts');
+      const signals = {
+        listen(callback: (name: 'SIGINT' | 'SIGTERM') => void) {
+          self.on('SIGINT', callback).on('SIGTERM', callback);
+          return () => void self.off('SIGINT', callback).off('SIGTERM', callback);
+        },
+        exitNow: (code: number) => self.exit(code),
+      };
+      return startWeir({ flags, variables, cwd, env, pid: self.pid, version, terminal, stdout: self.stdout, signals, installation, connectorsFolder });
+    },
+    async validateConfig(flags) {
+      const { parsed, file } = await readConfig(flags);
+      const warnings = parsed.warnings.map(({ path, problem, hint }) => [path, problem, hint].filter(Boolean).join(' - '));
+      return { file, connections: parsed.config.connections.length, warnings };
+    },
+    async init(flags) {
+      const [{ configPath }, { writeFirstConfig }] = await Promise.all([import('./main/read-config.ts'), import('./main/first-config.ts')]);
+      const { file } = configPath({ flags, env: variables, cwd });
+      return { file, text: writeFirstConfig(file, installation) };
+    },
+    async effectiveSettings(flags) {
+      const { effectiveSettings } = await import('#config/effective-settings.ts');
+      const { parsed } = await readConfig(flags);
+      return effectiveSettings(parsed).map(({ key, value, origin }) => ({ key, value: typeof value === 'string' ? value : JSON.stringify(value), origin }));
+    },
+    async configSchema() {
+      const [{ weirJsonSchema }, { openRegistry }] = await Promise.all([import('#config/json-schema.ts'), import('#engine/registry.ts')]);
+      const registry = openRegistry(connectorsFolder);
+      const schemas = await Promise.all(registry.types.map(async (type) => [type, (await registry.load(type)).config] as const));
+      return weirJsonSchema(new Map(schemas));
+    },
+  };
+}
+
+function packageVersion(): string {
+  const text = readFileSync(resolve(installation, 'package.json'), 'utf8');
+  // Our own file: its shape is known.
+  return (JSON.parse(text) as { version: string }).version;
+}

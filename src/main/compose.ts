@@ -1,0 +1,101 @@
+import type { Connector } from '#core/connector.ts';
+import type { Env } from '#core/env.ts';
+import { Fault } from '#core/fault.ts';
+import type { WeirConfig, ConnectionConfig } from '#config/config.ts';
+import type { Connection } from '#engine/connection.ts';
+import { Engine } from '#engine/engine.ts';
+import type { OperationContext } from '#operations/operation.ts';
+import { openSqliteStorage, type SqliteStorage } from '#storage/sqlite/storage.ts';
+import type { Logger } from '#telemetry/logger.ts';
+import type { Metrics } from '#telemetry/metrics.ts';
+import { createRedactor, type Redactor } from '#telemetry/redaction.ts';
+import { readHeartbeat, readInstance, writeHeartbeat } from './instance-file.ts';
+
+export interface Platform {
+  readonly config: WeirConfig;
+  readonly storage: SqliteStorage;
+  readonly engine: Engine;
+  readonly context: Omit<OperationContext, 'signal' | 'progress'>;
+}
+
+export interface ComposeOptions {
+  readonly config: WeirConfig;
+  readonly connectors: ReadonlyMap<string, Connector>;
+  readonly env: Env;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly redactor: Redactor;
+  readonly pid: number;
+}
+
+/** Opens the data and joins everything to it. Nothing runs yet. */
+export function openPlatform(options: ComposeOptions): Platform {
+  const { config, env, redactor } = options;
+  const storage = openStorage(config.dataDirectory, env);
+  const connections = config.connections.map((connection) => toConnection(connection, options));
+  const engine = new Engine({
+    env,
+    log: storage.log,
+    leases: storage.leases,
+    store: storage.store,
+    connections,
+    queue: config.queue,
+    scheduler: config.scheduler,
+    health: config.health,
+    logger: options.logger,
+    metrics: options.metrics,
+    redact: (text) => redactor.redactText(text),
+    pid: options.pid,
+    writeHeartbeat: (text) => Promise.resolve(writeHeartbeat(config.dataDirectory, text)),
+    housekeepStorage: () => storage.housekeep(),
+    walBytes: () => storage.walBytes(),
+  });
+  const context = {
+    env,
+    engine,
+    log: storage.log,
+    store: storage.store,
+    // The local command line and a server on loopback act for every tenant of this data directory.
+    tenants: [...new Set(connections.map(({ tenant }) => tenant))],
+    heartbeat: () => Promise.resolve(readHeartbeat(config.dataDirectory)),
+  };
+  return { config, storage, engine, context };
+}
+
+function openStorage(data: string, env: Env): SqliteStorage {
+  try {
+    return openSqliteStorage({ data, clock: env.clock });
+  } catch (error) {
+    const instance = error instanceof Fault && error.code === 'storage_locked' ? readInstance(data) : undefined;
+    if (instance === undefined) throw error;
+    throw new Fault('storage_locked', `${data} is in use by the Weir with process id ${instance.pid} at ${instance.url}`, { cause: error, details: { place: data } });
+  }
+}
+
+function toConnection(connection: ConnectionConfig, { config, connectors }: ComposeOptions): Connection {
+  const connector = connectors.get(connection.type);
+  if (connector === undefined) throw new Fault('internal', `the code of connector type ${connection.type} was not loaded`);
+  const { enabled: breakerEnabled, ...breaker } = connection.circuitBreaker;
+  return {
+    tenant: connection.tenant,
+    connection: connection.name,
+    connector,
+    enabled: connection.enabled,
+    config: connection.metadata,
+    schedule: connection.schedule,
+    batchSize: connection.batchSize,
+    allowedPaths: config.allowedPaths,
+    guard: {
+      retry: connection.retry,
+      // Switched off means that no number of failures opens it.
+      breaker: breakerEnabled ? breaker : { ...breaker, failuresToOpen: Number.POSITIVE_INFINITY },
+      attemptTimeoutMs: connection.timeoutMs,
+    },
+  };
+}
+
+/** Every secret the configuration holds, so that none of them is ever written (I7). */
+export function redactorOf(config: WeirConfig): Redactor {
+  const secrets = config.connections.flatMap(({ credentials, webhookSecrets }) => [...Object.values(credentials), ...webhookSecrets]);
+  return createRedactor({ secrets });
+}

@@ -1,0 +1,67 @@
+import type { Session } from '#cli/host.ts';
+import type { Terminal } from '#cli/terminal.ts';
+import type { Env } from '#core/env.ts';
+import { Fault, toFault } from '#core/fault.ts';
+import { createLogger, type LogStream } from '#telemetry/logger.ts';
+import { noMetrics } from '#telemetry/metrics.ts';
+import { openPlatform, redactorOf, type Platform } from './compose.ts';
+import { readHeartbeat, readInstance } from './instance-file.ts';
+import type { LoadedConfig } from './read-config.ts';
+import { dataSession, instanceSession, isLive } from './sessions.ts';
+
+export interface OpenSessionOptions {
+  readonly loaded: LoadedConfig;
+  /** `heartbeat`: nothing but the worker's file is looked at, so that it works on a process that is stuck. */
+  readonly needs: 'data' | 'heartbeat';
+  readonly env: Env;
+  readonly pid: number;
+  readonly signal: AbortSignal;
+  readonly terminal: Terminal;
+  readonly stderr: LogStream;
+}
+
+/** The running instance when there is one, otherwise the data itself. */
+export async function openSession(options: OpenSessionOptions): Promise<Session> {
+  const { loaded, needs, signal, terminal } = options;
+  const { config } = loaded.parsed;
+  const progress = (line: string): void => terminal.progress(line);
+  if (needs === 'heartbeat') return heartbeatSession(options);
+  const instance = readInstance(config.dataDirectory);
+  if (instance !== undefined && (await isLive(instance))) return instanceSession(instance, signal);
+  const platform = openData(options);
+  return dataSession(platform.context, signal, progress, async () => {
+    await platform.engine.stop();
+    platform.storage.close();
+  });
+}
+
+function openData({ loaded, env, pid, stderr }: OpenSessionOptions): Platform {
+  const { config } = loaded.parsed;
+  const redactor = redactorOf(config);
+  // One-shot commands speak through their answer; the log only tells what went wrong, on stderr.
+  const logger = createLogger({ level: 'error', streams: [stderr], redactor, clock: env.clock, component: 'weir' });
+  try {
+    return openPlatform({ config, connectors: loaded.connectors, env, logger, metrics: noMetrics, redactor, pid });
+  } catch (error) {
+    const fault = toFault(error);
+    if (fault.code !== 'storage_locked') throw fault;
+    throw new Fault('instance_unreachable', `${fault.message}, but it does not answer`, { cause: fault });
+  }
+}
+
+function heartbeatSession(options: OpenSessionOptions): Session {
+  const { loaded, env, signal } = options;
+  const data = loaded.parsed.config.dataDirectory;
+  // An empty store in memory: the verb that needs only the heartbeat never looks at it.
+  const platform = openPlatform({
+    config: { ...loaded.parsed.config, dataDirectory: ':memory:', connections: [] },
+    connectors: new Map(),
+    env,
+    logger: createLogger({ level: 'error', streams: [options.stderr], redactor: redactorOf(loaded.parsed.config), clock: env.clock }),
+    metrics: noMetrics,
+    redactor: redactorOf(loaded.parsed.config),
+    pid: options.pid,
+  });
+  const context = { ...platform.context, heartbeat: () => Promise.resolve(readHeartbeat(data)) };
+  return dataSession(context, signal, () => undefined, () => Promise.resolve(platform.storage.close()));
+}

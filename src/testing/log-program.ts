@@ -1,0 +1,101 @@
+// The steps of which P13 makes random programs, as plain data: a failing program prints and shrinks.
+
+import * as fc from 'fast-check';
+
+export const KEYS = ['k0', 'k1', 'k2'] as const;
+const READERS = ['r1', 'r2', 'late'] as const;
+const OWNERS = ['o1', 'o2'] as const;
+
+export interface Draft {
+  readonly key: (typeof KEYS)[number];
+  readonly version: number;
+  readonly deletes: boolean;
+}
+
+export type Owner = (typeof OWNERS)[number];
+export type Reader = (typeof READERS)[number];
+/** The stream being pulled, or the partition of a key as one reader delivers it. */
+export type Target = 'stream' | { readonly reader: Reader; readonly key: (typeof KEYS)[number] };
+
+export type Step =
+  | {
+      readonly step: 'append';
+      readonly drafts: readonly Draft[];
+      readonly by: Owner | undefined;
+      readonly fails: boolean;
+    }
+  | { readonly step: 'append_and_die'; readonly drafts: readonly Draft[] }
+  | { readonly step: 'read'; readonly at: Exclude<Target, 'stream'>; readonly limit: number }
+  | {
+      readonly step: 'commit';
+      readonly at: Exclude<Target, 'stream'>;
+      readonly by: Owner;
+      readonly limit: number;
+      readonly rejects: boolean;
+      readonly late: boolean;
+    }
+  | { readonly step: 'acquire'; readonly at: Target; readonly by: Owner; readonly ttlMs: number }
+  | { readonly step: 'renew' | 'release'; readonly at: Target; readonly by: Owner; readonly ttlMs: number }
+  | { readonly step: 'advance' | 'step_wall'; readonly ms: number }
+  | { readonly step: 'register'; readonly reader: Reader }
+  | { readonly step: 'trim' | 'reopen' | 'crash' | 'compare' };
+
+// Leases end at odd multiples of 50 ms and time moves by hundreds: no program looks at the very millisecond of an end.
+const ttlMs = fc.constantFrom(1_050, 5_050);
+const drafts = fc.array(
+  fc.record({ key: fc.constantFrom(...KEYS), version: fc.integer({ min: 0, max: 6 }), deletes: fc.boolean() }),
+  { maxLength: 6 },
+);
+const partitionTarget = fc.record({ reader: fc.constantFrom(...READERS), key: fc.constantFrom(...KEYS) });
+const target = fc.oneof(fc.constant('stream' as const), partitionTarget);
+const by = fc.constantFrom(...OWNERS);
+const limit = fc.integer({ min: 1, max: 5 });
+
+/** One step of a random program; weighted so that leases are mostly held and the log is mostly not empty. */
+export const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      step: fc.constant('append' as const),
+      drafts,
+      by: fc.option(by, { nil: undefined }),
+      fails: fc.boolean(),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ step: fc.constant('append_and_die' as const), drafts }) },
+  { weight: 3, arbitrary: fc.record({ step: fc.constant('read' as const), at: partitionTarget, limit }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      step: fc.constant('commit' as const),
+      at: partitionTarget,
+      by,
+      limit,
+      rejects: fc.boolean(),
+      late: fc.boolean(),
+    }),
+  },
+  { weight: 6, arbitrary: fc.record({ step: fc.constant('acquire' as const), at: target, by, ttlMs }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ step: fc.constantFrom('renew' as const, 'release' as const), at: target, by, ttlMs }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ step: fc.constant('advance' as const), ms: fc.constantFrom(100, 700, 1_700, 9_000) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      step: fc.constant('step_wall' as const),
+      ms: fc.constantFrom(-86_400_000, -10_000, 10_000, 86_400_000),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ step: fc.constant('register' as const), reader: fc.constantFrom(...READERS) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      step: fc.constantFrom('trim' as const, 'reopen' as const, 'crash' as const, 'compare' as const),
+    }),
+  },
+);
