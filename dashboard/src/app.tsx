@@ -81,7 +81,8 @@ export function App({ overview }: { overview: Overview }) {
 function Connectors({ overview }: { overview: Overview }) {
   const { value, problem } = overview.connectors.state.value;
   if (value === undefined) {
-    if (problem !== undefined) return <ProblemNote problem={problem} retry={() => overview.refreshAll()} />;
+    if (problem !== undefined)
+      return <ProblemNote what="Connectors" problem={problem} retry={() => overview.refreshAll()} />;
     return (
       <p class="muted" aria-busy="true">
         Loading connectors…

@@ -1,4 +1,4 @@
-import type { ConnectorDrill, ConnectorList, EventPage, QueueStats, RunAnswer, SearchPage } from './api.ts';
+import type { Connector, ConnectorDrill, ConnectorList, EventPage, QueueStats, RunAnswer, SearchPage } from './api.ts';
 import type { Browser } from './browser.ts';
 import { RequestFailure, problemOfAnswer } from './problem.ts';
 
@@ -78,7 +78,12 @@ export function createClient(browser: Browser, onServerTime: (ms: number) => voi
 }
 
 export function fitsConnectors(body: ConnectorList): boolean {
-  return Array.isArray(body.connectors) && typeof body.summary === 'string';
+  // Row by row: one without health would stop the page in the middle of drawing.
+  const rows: readonly Partial<Connector>[] = Array.isArray(body.connectors) ? body.connectors : [{}];
+  return (
+    typeof body.summary === 'string' &&
+    rows.every((row) => typeof row?.name === 'string' && typeof row.health?.metrics === 'object')
+  );
 }
 
 export function fitsQueue(body: QueueStats): boolean {

@@ -12,7 +12,8 @@ const STEPS = [
 
 export function NextSteps({ overview }: { overview: Overview }) {
   const dismissed = useSignal(overview.browser.recall(DISMISSED) === 'dismissed');
-  if (dismissed.value) return null;
+  // Without connectors the first step is another one: NoConnectors says it.
+  if (dismissed.value || !overview.connectors.state.value.value?.connectors.length) return null;
   const dismiss = (): void => {
     overview.browser.remember(DISMISSED, 'dismissed');
     dismissed.value = true;

@@ -3,8 +3,9 @@ import { batch, computed, effect, signal, type ReadonlySignal, type Signal } fro
 import type { CloudEvent, Connector, ConnectorDrill, ConnectorList, EventPage, QueueStats } from './api.ts';
 import type { Browser } from './browser.ts';
 import { CLIENT_LIMITS, LIVE_PATH, createClient, fitsConnectors, fitsQueue } from './client.ts';
+import { displayText } from './display-text.ts';
 import { createLive, type Live } from './live.ts';
-import { nextSort, rowKeyOf, type SortColumn } from './order.ts';
+import { needsAttention, nextSort, rowKeyOf, type SortColumn } from './order.ts';
 import { createPanel, type Panel } from './panel.ts';
 import { createRuns, type Runs } from './runs.ts';
 import { createSearch, type Search } from './search.ts';
@@ -115,9 +116,17 @@ export function createOverview(browser: Browser, initial: View): Overview {
     effect(() => {
       if (live.state.value === 'lost') announce('Live data lost; trying again.');
     });
-    const summary = computed(() => connectors.state.value.value?.summary);
+    // Spoken when another connector falls ill or gets well, not at each new figure in the sentence.
+    const ill = computed(() => {
+      const list = connectors.state.value.value;
+      return list?.connectors
+        .filter(needsAttention)
+        .map((one) => `${rowKeyOf(one)} ${one.health.status}`)
+        .toSorted()
+        .join();
+    });
     effect(() => {
-      if (summary.value !== undefined) announce(summary.value);
+      if (ill.value !== undefined) announce(displayText(connectors.state.peek().value?.summary ?? ''));
     });
   };
 

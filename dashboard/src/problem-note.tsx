@@ -2,19 +2,14 @@ import { Component, type ComponentChildren } from 'preact';
 import { problemOf, type Problem } from './problem.ts';
 
 /** What failed, why, what to do, the id that finds it in the log, and a way to try again. */
-export function ProblemNote({
-  problem,
-  retry,
-  retryLabel = 'Try again',
-}: {
-  problem: Problem;
-  retry?: () => void;
-  retryLabel?: string;
-}) {
+export function ProblemNote({ what, problem, retry }: { what?: string; problem: Problem; retry?: () => void }) {
   return (
     <div class="problem">
       <p>
-        <strong>{problem.title}</strong>
+        <strong>
+          {what === undefined ? '' : `${what}: `}
+          {problem.title}
+        </strong>
         {problem.detail === undefined ? null : <span> {problem.detail}</span>}
       </p>
       <p class="muted">
@@ -28,7 +23,7 @@ export function ProblemNote({
       </p>
       {retry === undefined ? null : (
         <button type="button" onClick={retry}>
-          {retryLabel}
+          Try again
         </button>
       )}
     </div>

@@ -39,7 +39,7 @@ function toneOf({ connectors }: ConnectorList): Tone {
 function Figures({ overview, list }: { overview: Overview; list: ConnectorList | undefined }) {
   const { value: queue, problem } = overview.queue.state.value;
   if (queue === undefined && problem !== undefined)
-    return <ProblemNote problem={problem} retry={() => void overview.queue.refresh()} />;
+    return <ProblemNote what="Queue" problem={problem} retry={() => void overview.queue.refresh()} />;
   const total = list?.connectors.reduce((sum, { events_total }) => sum + events_total, 0);
   return (
     <dl class="figures" aria-busy={queue === undefined}>

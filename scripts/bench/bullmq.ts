@@ -81,7 +81,11 @@ async function measure({ Queue, Worker }: BullMq, events: readonly Event[], port
   const second = await newWorker();
   const bothMs = await timed(async () => void (await Promise.all([processAll(second, events), addAll(queue, events)])));
   await second.close();
-  verify('jobs left in the queue', await queue.getJobCountByTypes('waiting', 'active', 'completed', 'failed', 'delayed'), 0);
+  verify(
+    'jobs left in the queue',
+    await queue.getJobCountByTypes('waiting', 'active', 'completed', 'failed', 'delayed'),
+    0,
+  );
   await queue.close();
   return { addMs, processMs, bothMs };
 }

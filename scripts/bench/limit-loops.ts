@@ -90,7 +90,10 @@ export class LimitLoops {
     for (let moved = true; moved;) {
       moved = false;
       for (let first = 0; first < PARTITIONS; first += BATCHES_PER_COMMIT) {
-        const parts = positions.keys().toArray().slice(first, first + BATCHES_PER_COMMIT);
+        const parts = positions
+          .keys()
+          .toArray()
+          .slice(first, first + BATCHES_PER_COMMIT);
         this.#transaction(() => {
           for (const part of parts) {
             const last = this.#deliverBatch(part, positions[part] ?? 0);
@@ -124,11 +127,30 @@ export class LimitLoops {
     for (const entry of page) heads.set(entry.part, entry);
     for (const { part, n, bytesTotal } of heads.values()) this.#log.updateHead.run(part, n, bytesTotal);
     const { tenant, connection, stream } = SOURCE;
-    this.#upsertStream.run(tenant, connection, stream, JSON.stringify({ next: start + page.length }), '1.0.0', nowMs, page.length);
+    this.#upsertStream.run(
+      tenant,
+      connection,
+      stream,
+      JSON.stringify({ next: start + page.length }),
+      '1.0.0',
+      nowMs,
+      page.length,
+    );
   }
 
-  #put({ tenant, connection, stream, key, version, title = key, url = null, text = '', time, links = [] }: Event): void {
-    const { lastInsertRowid } = this.#library.insertDoc.run(tenant, connection, stream, key, version, 0, title, url, text, time);
+  #put({ tenant, connection, stream, key, version, title = key, url, text = '', time, links = [] }: Event): void {
+    const { lastInsertRowid } = this.#library.insertDoc.run(
+      tenant,
+      connection,
+      stream,
+      key,
+      version,
+      0,
+      title,
+      url ?? null,
+      text,
+      time,
+    );
     const id = Number(lastInsertRowid);
     this.#library.insertText.run(id, title, text);
     for (const { rel, to } of links) this.#library.insertLink.run(tenant, id, to, rel);

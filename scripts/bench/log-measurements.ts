@@ -1,10 +1,20 @@
 // One function per line of the report: sets up untimed, times the work, checks the result, answers milliseconds.
 
+import { hash } from 'node:crypto';
 import type { EventDraft, SealedEvent } from '../../src/core/event.ts';
 import { LimitLoops, prepareEntries, type PreparedEntry } from './limit-loops.ts';
 import { inFolder, latencyOf, timed, verify, type Latency } from './measure.ts';
 import { draftOf, sealedEvents, SOURCE, titleOf } from './synthetic-events.ts';
-import { APPEND_EVENTS, appendSealed, batchMaker, deliver, endToEnd, PAGE_EVENTS, PARTITION_SECRET, sealAndAppend, withStorage } from './weir-parts.ts';
+import {
+  APPEND_EVENTS,
+  appendSealed,
+  deliver,
+  endToEnd,
+  PAGE_EVENTS,
+  PARTITION_SECRET,
+  sealAndAppend,
+  withStorage,
+} from './weir-parts.ts';
 import type { SqliteStorage } from '../../src/storage/sqlite/storage.ts';
 
 /** The same documents in every form a measurement starts from, made before any clock runs. */
@@ -16,12 +26,18 @@ export interface Inputs {
 
 export function makeInputs(count: number): Inputs {
   const sealed = sealedEvents(count);
-  return { drafts: sealed.map((_, index) => draftOf(index)), sealed, entries: prepareEntries(sealed, PARTITION_SECRET) };
+  return {
+    drafts: sealed.map((_, index) => draftOf(index)),
+    sealed,
+    entries: prepareEntries(sealed, PARTITION_SECRET),
+  };
 }
 
 export const WEIR_PARTS = {
-  append: (inputs: Inputs, around: Around = timed) => weirAppend(inputs, (storage) => around(() => appendSealed(storage, inputs.sealed))),
-  'seal-append': (inputs: Inputs, around: Around = timed) => weirAppend(inputs, (storage) => around(() => sealAndAppend(storage, inputs.drafts))),
+  append: (inputs: Inputs, around: Around = timed) =>
+    weirAppend(inputs, (storage) => around(() => appendSealed(storage, inputs.sealed))),
+  'seal-append': (inputs: Inputs, around: Around = timed) =>
+    weirAppend(inputs, (storage) => around(() => sealAndAppend(storage, inputs.drafts))),
   deliver: weirDeliver,
   'end-to-end': weirEndToEnd,
 } as const;
@@ -64,14 +80,20 @@ function weirEndToEnd(inputs: Inputs, around: Around = timed): Promise<number> {
 
 export const LIMITS = {
   append: (inputs: Inputs) =>
-    inFolder((folder) => withLimit(folder, (limit) => checked(limit, inputs, 'log', () => limit.append(inputs.entries, APPEND_EVENTS)))),
+    inFolder((folder) =>
+      withLimit(folder, (limit) => checked(limit, inputs, 'log', () => limit.append(inputs.entries, APPEND_EVENTS))),
+    ),
   deliver: (inputs: Inputs) =>
     inFolder(async (folder) => {
       await withStorage(folder, (storage) => appendSealed(storage, inputs.sealed));
       return withLimit(folder, (limit) => checked(limit, inputs, 'library', () => limit.deliver()));
     }),
   'end-to-end': (inputs: Inputs) =>
-    inFolder((folder) => withLimit(folder, (limit) => checked(limit, inputs, 'library', () => limit.endToEnd(inputs.entries, PAGE_EVENTS)))),
+    inFolder((folder) =>
+      withLimit(folder, (limit) =>
+        checked(limit, inputs, 'library', () => limit.endToEnd(inputs.entries, PAGE_EVENTS)),
+      ),
+    ),
 } as const;
 
 async function withLimit<T>(folder: string, work: (limit: LimitLoops) => Promise<T>): Promise<T> {
@@ -83,11 +105,24 @@ async function withLimit<T>(folder: string, work: (limit: LimitLoops) => Promise
   }
 }
 
-async function checked(limit: LimitLoops, inputs: Inputs, reached: 'log' | 'library', work: () => void): Promise<number> {
+async function checked(
+  limit: LimitLoops,
+  inputs: Inputs,
+  reached: 'log' | 'library',
+  work: () => void,
+): Promise<number> {
   const ms = await timed(work);
-  verify('rows in the log', limit.db.prepare('SELECT count(*) AS count FROM log').get()?.['count'], inputs.sealed.length);
+  verify(
+    'rows in the log',
+    limit.db.prepare('SELECT count(*) AS count FROM log').get()?.['count'],
+    inputs.sealed.length,
+  );
   if (reached === 'library') {
-    verify('documents', limit.db.prepare('SELECT count(*) AS count FROM doc WHERE deleted = 0').get()?.['count'], inputs.sealed.length);
+    verify(
+      'documents',
+      limit.db.prepare('SELECT count(*) AS count FROM doc WHERE deleted = 0').get()?.['count'],
+      inputs.sealed.length,
+    );
     const last = inputs.sealed.length - 1;
     const hit = limit.db.prepare('SELECT rowid FROM doc_text WHERE doc_text MATCH ?').get(`title:"${titleOf(last)}"`);
     verify('the last document is searchable', hit !== undefined, true);
@@ -103,7 +138,7 @@ async function storedEvents({ log, store }: SqliteStorage): Promise<number> {
 }
 
 /** Everything is settled, every document is there, and the last one can be found by its words. */
-export async function verifyLibrary({ log, store }: SqliteStorage, count: number): Promise<void> {
+async function verifyLibrary({ log, store }: SqliteStorage, count: number): Promise<void> {
   const { tenant, connection } = SOURCE;
   verify('events left to deliver', (await log.stats()).size, 0);
   verify('documents in the library', await store.library.count(tenant, connection), count);
@@ -115,11 +150,11 @@ export async function verifyLibrary({ log, store }: SqliteStorage, count: number
 export function weirLatency(callers: number, events: readonly SealedEvent[]): Promise<Latency> {
   return inFolder((folder) =>
     withStorage(folder, async (storage) => {
-      await (await batchMaker(storage))([], 0);
       const samplesMs: number[] = [];
       const waiting = events.values();
       const caller = async (): Promise<void> => {
-        for (const sealed of waiting) samplesMs.push(await timed(async () => void (await storage.log.append({ events: [sealed] }))));
+        for (const sealed of waiting)
+          samplesMs.push(await timed(async () => void (await storage.log.append({ events: [sealed] }))));
       };
       await Promise.all(Array.from({ length: callers }, caller));
       await storage.log.register('bench');
@@ -166,6 +201,7 @@ function rowsOf({ db }: LimitLoops): Record<string, string> {
     doc: 'SELECT tenant, connection, stream, key, version, deleted, title, url, text, time FROM doc ORDER BY key',
     link: 'SELECT doc.key, link.target, link.rel FROM link JOIN doc ON doc.id = link.doc_id ORDER BY 1, 2, 3',
   };
-  return Object.fromEntries(Object.entries(contents).map(([table, sql]) => [table, JSON.stringify(db.prepare(sql).all())]));
+  return Object.fromEntries(
+    Object.entries(contents).map(([table, sql]) => [table, hash('sha256', JSON.stringify(db.prepare(sql).all()))]),
+  );
 }
-

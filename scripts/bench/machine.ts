@@ -26,6 +26,7 @@ export function describeMachine(): Machine {
 }
 
 export function machineLine({ cores, cpu, memoryGib, node, sqlite, disk }: Machine): string {
-  const warning = disk === 'memory' ? ' · WARNING: the temporary folder is in memory, fsync costs nothing there (set TMPDIR)' : '';
+  const warning =
+    disk === 'memory' ? ' · WARNING: the temporary folder is in memory, fsync costs nothing there (set TMPDIR)' : '';
   return `${cores} cores (${cpu}), ${memoryGib} GiB · Node ${node} · SQLite ${sqlite}${warning}`;
 }

@@ -17,8 +17,21 @@ export interface RedisServer {
 /** A Redis of our own on a free port, with its files in `folder`. Throws when there is no `redis-server` on this machine. */
 export async function startRedis(folder: string, appendfsync: AppendFsync): Promise<RedisServer> {
   const port = await freePort();
-  const persistence = ['--appendonly', 'yes', '--appendfsync', appendfsync, '--save', '', '--auto-aof-rewrite-percentage', '0'];
-  const child = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, ...persistence], { stdio: 'ignore' });
+  const persistence = [
+    '--appendonly',
+    'yes',
+    '--appendfsync',
+    appendfsync,
+    '--save',
+    '',
+    '--auto-aof-rewrite-percentage',
+    '0',
+  ];
+  const child = spawn(
+    'redis-server',
+    ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, ...persistence],
+    { stdio: 'ignore' },
+  );
   const kill = (): void => void child.kill('SIGKILL');
   process.once('exit', kill);
   await once(child, 'spawn');

@@ -1,7 +1,13 @@
 // The same documents on every machine and in every run: made from a seed, with word frequencies like those of prose.
 // Zipf matters for full-text search: equally frequent words would give an index no real text has.
 
-import { sealEvent, versionOfCounter, type EventDraft, type EventSource, type SealedEvent } from '../../src/core/event.ts';
+import {
+  sealEvent,
+  versionOfCounter,
+  type EventDraft,
+  type EventSource,
+  type SealedEvent,
+} from '../../src/core/event.ts';
 
 export const SOURCE: EventSource = { tenant: 'bench', connection: 'notes', connector: 'synthetic', stream: 'docs' };
 
@@ -10,7 +16,32 @@ const VOCABULARY_WORDS = 20_000;
 const TEXT_CHARS = 700; // with title, links and the envelope: one event serialises to about 1 kB
 const FIRST_TIME_MS = Date.UTC(2026, 0, 1);
 const MINUTE_MS = 60_000;
-const ONSETS = ['b', 'br', 'c', 'cl', 'd', 'dr', 'f', 'g', 'gr', 'h', 'j', 'k', 'l', 'm', 'n', 'p', 'pr', 'r', 's', 'st', 't', 'tr', 'v', 'w'];
+const ONSETS = [
+  'b',
+  'br',
+  'c',
+  'cl',
+  'd',
+  'dr',
+  'f',
+  'g',
+  'gr',
+  'h',
+  'j',
+  'k',
+  'l',
+  'm',
+  'n',
+  'p',
+  'pr',
+  'r',
+  's',
+  'st',
+  't',
+  'tr',
+  'v',
+  'w',
+];
 const NUCLEI = ['a', 'e', 'i', 'o', 'u', 'ai', 'ea', 'ou'];
 const CODAS = ['', '', '', 'n', 'r', 's', 't', 'l', 'nd', 'st'];
 

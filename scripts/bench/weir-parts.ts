@@ -36,13 +36,20 @@ export async function withStorage<T>(folder: string, work: (storage: SqliteStora
 }
 
 /** Takes the stream's lease and answers what turns events and a position into the batch a puller would append. */
-export async function batchMaker({ leases }: SqliteStorage): Promise<(events: readonly SealedEvent[], next: number) => AppendBatch> {
+export async function batchMaker({
+  leases,
+}: SqliteStorage): Promise<(events: readonly SealedEvent[], next: number) => AppendBatch> {
   const fence = await leases.acquire(streamLeaseName(SOURCE), 'bench', LEASE_TTL_MS);
   if (fence === undefined) throw new Error('the lease of a new database is taken');
   const { tenant, connection, stream } = SOURCE;
   return (events, next) => ({
     events,
-    checkpoint: { stream: { tenant, connection, stream }, connectorVersion: CONNECTOR_VERSION, cursor: { next }, fence },
+    checkpoint: {
+      stream: { tenant, connection, stream },
+      connectorVersion: CONNECTOR_VERSION,
+      cursor: { next },
+      fence,
+    },
   });
 }
 
@@ -64,7 +71,10 @@ export async function sealAndAppend(storage: SqliteStorage, drafts: readonly Eve
 }
 
 /** The delivery loops of these sinks, going on until `stop`. */
-export function startDelivery(storage: SqliteStorage, sinks: readonly BuiltInSink[]): { settled(): Promise<void>; stop(): Promise<void> } {
+export function startDelivery(
+  storage: SqliteStorage,
+  sinks: readonly BuiltInSink[],
+): { settled(): Promise<void>; stop(): Promise<void> } {
   const stopping = new AbortController();
   const options = { env: realEnv, log: storage.log, leases: storage.leases, owner: 'bench' };
   const delivering = Promise.all(sinks.map((sink) => deliverAll(options, builtInTarget(sink), stopping.signal)));
@@ -97,7 +107,11 @@ export async function endToEnd(storage: SqliteStorage, drafts: readonly EventDra
 }
 
 /** One slice of the real puller over a source that gives `count` drafts in pages. */
-export async function pullAll(storage: SqliteStorage, count: number, draftAt: (index: number) => EventDraft | undefined): Promise<void> {
+export async function pullAll(
+  storage: SqliteStorage,
+  count: number,
+  draftAt: (index: number) => EventDraft | undefined,
+): Promise<void> {
   const backpressure = new Backpressure(QUEUE_LIMITS);
   const { log, leases, store } = storage;
   const options: PullerOptions = {
@@ -110,7 +124,11 @@ export async function pullAll(storage: SqliteStorage, count: number, draftAt: (i
     contextOf,
     sliceMs: SLICE_MS,
   };
-  const run = await pullSlice(options, { connection: connectionOf(count, draftAt), stream: SOURCE.stream, signal: new AbortController().signal });
+  const run = await pullSlice(options, {
+    connection: connectionOf(count, draftAt),
+    stream: SOURCE.stream,
+    signal: new AbortController().signal,
+  });
   verify('outcome of the run', `${run.outcome} ${run.message ?? ''}`.trim(), 'succeeded');
   verify('events appended by the run', run.counts.appended, count);
 }
@@ -140,7 +158,10 @@ function connectionOf(count: number, draftAt: (index: number) => EventDraft | un
 }
 
 // oxlint-disable-next-line typescript/require-await -- a stream is asynchronous by contract; this one has nothing to wait for
-async function* pagesOf(count: number, draftAt: (index: number) => EventDraft | undefined): AsyncGenerator<Page<{ next: number }>, void, undefined> {
+async function* pagesOf(
+  count: number,
+  draftAt: (index: number) => EventDraft | undefined,
+): AsyncGenerator<Page<{ next: number }>, void, undefined> {
   for (let start = 0; start < count; start += PAGE_EVENTS) {
     const events: EventDraft[] = [];
     for (let index = start; index < Math.min(start + PAGE_EVENTS, count); index += 1) {
@@ -151,7 +172,11 @@ async function* pagesOf(count: number, draftAt: (index: number) => EventDraft | 
   }
 }
 
-function contextOf({ tenant, connection, config, batchSize, allowedPaths }: Connection, _runId: string, signal: AbortSignal): ConnectorContext {
+function contextOf(
+  { tenant, connection, config, batchSize, allowedPaths }: Connection,
+  _runId: string,
+  signal: AbortSignal,
+): ConnectorContext {
   const { clock, random } = realEnv;
   return {
     ...{ tenant, connection, config, batchSize, allowedPaths, clock, random, signal },

@@ -1,19 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { generatedFiles } from './generated-files.ts';
 import { baseSchema, keysAt, weirJsonSchema, type JsonSchema } from './json-schema.ts';
 import { configurationReference } from './reference.ts';
-
-const root = join(import.meta.dirname, '../..');
-
-test.each(generatedFiles())(
-  '$path is what the schema says (else: node scripts/generate-schema.ts)',
-  ({ path, text }) => {
-    expect(readFileSync(join(root, path), 'utf8')).toBe(text);
-  },
-);
 
 describe('the schema for editors', () => {
   const schema = weirJsonSchema(

@@ -5,7 +5,7 @@ import { pathText } from './problem.ts';
 
 const INTRODUCTION = `# Configuration
 
-<!-- Written by scripts/generate-schema.ts from the schema in src/config. Do not edit: change the descriptions there. -->
+<!-- Written by scripts/generate-docs.ts from the schema in src/config. Do not edit: change the descriptions there. -->
 <!-- prettier-ignore-start -->
 
 Weir reads \`weir.yaml\`. For each setting the first of these that says something wins: flags of the command line, environment

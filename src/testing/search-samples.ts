@@ -1,7 +1,7 @@
 // A small library and the ways its suites look into it.
 
 import { expect } from 'vitest';
-import type { SearchPage, SearchQuery } from '#core/library.ts';
+import type { SearchQuery } from '#core/library.ts';
 import type { StorageSession } from './engine-harness.ts';
 import { ingest, sample, SAMPLE_STREAM } from './event-samples.ts';
 

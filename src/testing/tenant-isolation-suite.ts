@@ -4,6 +4,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Kind } from '#core/event.ts';
+import type { SearchPage } from '#core/library.ts';
 import { partitionLeaseName, type StreamRef } from '#core/names.ts';
 import { type OpenHarness, PROPERTY_TIMEOUT_MS, runsOf, type StorageSession, withStorage } from './engine-harness.ts';
 import { append, checkpointOf, deliver, hold, partitionsOfEvents, sample } from './event-samples.ts';
@@ -198,13 +199,13 @@ async function viewOfA({ log, store }: StorageSession): Promise<unknown> {
     );
     views.push(sorted(await store.deadLetters.list(tenants, connection, 100)), await store.deadLetters.count(of));
     views.push(
-      sorted((await store.library.search({ tenants, connection, words: 'shared', limit: 100 })).results),
+      found(await store.library.search({ tenants, connection, words: 'shared', limit: 100 })),
       await store.library.count('a', connection),
     );
     for (const key of ['k1', 'k2', 'k3']) views.push(sorted(await store.library.neighbours({ ...of, key })));
   }
   views.push(sorted(await store.deadLetters.list(tenants, undefined, 100)));
-  views.push(sorted((await store.library.search({ tenants, words: `shared ${CANARY} k3`, limit: 100 })).results));
+  views.push(found(await store.library.search({ tenants, words: `shared ${CANARY} k3`, limit: 100 })));
   for (const filter of [
     {},
     { tag: 'shared' },
@@ -218,6 +219,10 @@ async function viewOfA({ log, store }: StorageSession): Promise<unknown> {
   }
   views.push(sorted(await log.peek(tenants, 100)));
   return JSON.parse(JSON.stringify(views, withoutNumbering) ?? 'null');
+}
+
+function found({ total, results }: SearchPage): unknown {
+  return { total, results: sorted(results) };
 }
 
 // Positions, row numbers and letter ids count across tenants: they are places, not contents.

@@ -6,17 +6,7 @@ import { KINDS, type SealedEvent, SEVERITIES } from '#core/event.ts';
 import { partitionLeaseName } from '#core/names.ts';
 import type { TimelineQuery } from '#core/timeline.ts';
 import { type OpenHarness, PROPERTY_TIMEOUT_MS, runsOf, SUITE_RUNS, withStorage } from './engine-harness.ts';
-import {
-  append,
-  deliver,
-  hold,
-  idsOf,
-  ingest,
-  partitionOfEvent,
-  partitionsOfEvents,
-  sample,
-  SAMPLE_STREAM,
-} from './event-samples.ts';
+import { append, deliver, hold, idsOf, ingest, partitionOfEvent, partitionsOfEvents, sample } from './event-samples.ts';
 import { HOSTILE_TEXTS } from './hostile-text.ts';
 import { matches } from './memory-timeline.ts';
 import { ALL, allRows, timesOf } from './timeline-pages.ts';

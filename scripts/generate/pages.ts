@@ -1,0 +1,20 @@
+// The committed files that are written from the code, so that the script and the drift test compare the same text.
+import type { Connector } from '#core/connector.ts';
+import { generatedFiles, type GeneratedFile } from '#config/generated-files.ts';
+import { openRegistry } from '#engine/registry.ts';
+import { connectorsPage } from './connectors-page.ts';
+import { faultsPage } from './faults-page.ts';
+import { metricsPage } from './metrics-page.ts';
+import { operationsPage } from './operations-page.ts';
+
+export async function generatedPages(): Promise<readonly GeneratedFile[]> {
+  const registry = openRegistry(new URL('../../src/connectors/', import.meta.url));
+  const connectors: readonly Connector[] = await Promise.all(registry.types.map((type) => registry.load(type)));
+  return [
+    ...generatedFiles(new Map(connectors.map(({ type, config }) => [type, config]))),
+    { path: 'docs/connectors.md', text: connectorsPage(connectors) },
+    { path: 'docs/faults.md', text: faultsPage() },
+    { path: 'docs/metrics.md', text: metricsPage() },
+    { path: 'docs/operations.md', text: operationsPage() },
+  ];
+}
