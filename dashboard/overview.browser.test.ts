@@ -79,7 +79,18 @@ async function newPage(
 
 const open = async (path = '/'): Promise<void> => {
   await page.goto(stub.origin + path);
-  await page.locator('.live-state.live').waitFor();
+  await settled();
+};
+/** The stream stands and each panel has its first answer. */
+const settled = async (): Promise<void> => {
+  for (const part of [
+    '.live-state.live',
+    '.row-name, .card',
+    '.figures[aria-busy=false], .card',
+    '.event-list, .empty',
+  ]) {
+    await page.locator(part).first().waitFor();
+  }
 };
 const names = (): Promise<string[]> => page.locator('.row-name .name').allTextContents();
 const row = (name: string) => page.locator(`tr[data-row="${name}"]`).first();
@@ -155,7 +166,7 @@ describe('the overview', () => {
     expect(await names()).toEqual(['slack', 'teams', 'git', 'logs', 'host']);
     expect(await header.getAttribute('aria-sort')).toBe('descending');
     await page.reload();
-    await page.locator('.live-state.live').waitFor();
+    await settled();
     expect(await names()).toEqual(['slack', 'teams', 'git', 'logs', 'host']);
     await header.getByRole('button').click();
     await header.getByRole('button').click();

@@ -12,9 +12,11 @@ import { realEnv } from './main/real-env.ts';
 const installation = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const connectorsFolder = new URL('./connectors/', import.meta.url);
 const COLUMNS_WITHOUT_TERMINAL = 100;
+const PRIVATE_UMASK = 0o077; // what Weir writes (data, logs, weir.yaml with its references) is for its own user alone
 
 /** Runs the command that the arguments name and sets the exit code. Never throws for what a user can cause. */
 export async function main(self: NodeJS.Process): Promise<void> {
+  self.umask(PRIVATE_UMASK);
   const terminal = createTerminal({
     writeOut: (text) => void self.stdout.write(text),
     writeErr: (text) => void self.stderr.write(text),

@@ -1,5 +1,5 @@
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { ConnectorPanel } from './connector-table.tsx';
 import { EventList } from './event-list.tsx';
 import { HelpDialog } from './help-dialog.tsx';
@@ -33,7 +33,7 @@ export function App({ overview }: { overview: Overview }) {
 
   useSignalEffect(() => overview.browser.remember(KEYS_OFF, keysEnabled.value ? 'on' : 'off'));
   useTitle(overview);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
       const action =
         keysEnabled.value && dialog.current?.open !== true ? keyActionOf(event, isTyping(event.target)) : undefined;

@@ -129,7 +129,9 @@ function useInUse() {
     onFocusIn: () => void (held.value = true),
     onFocusOut: (event: FocusEvent & { currentTarget: HTMLElement }) => {
       const next = event.relatedTarget;
-      held.value = pointer.current || (next instanceof Node && event.currentTarget.contains(next));
+      const going = next instanceof Node && event.currentTarget.contains(next);
+      // When the whole window loses the focus, the element keeps it for the return.
+      held.value = pointer.current || going || event.currentTarget.contains(document.activeElement);
     },
   };
   return { held, listeners };

@@ -4,19 +4,20 @@ import { createRequire } from 'node:module';
 import { execFileSync } from 'node:child_process';
 import { pathToFileURL } from 'node:url';
 import type { Event } from '../../src/core/event.ts';
-import { inFolder, timed, verify } from './measure.ts';
+import { costOf, inFolder, verify, type Cost } from './measure.ts';
 import { startRedis, type AppendFsync } from './redis-server.ts';
 
 const ADD_JOBS = 512; // jobs of one addBulk, as many as events of one append
 const CONCURRENCY = 64; // jobs in work at once: the fastest of 16, 64, 128 and 256 on the machine this was written on
 const QUEUE = 'bench';
 
-export interface QueueTimes {
-  readonly addMs: number;
+/** Processor time is this process's alone: what Redis itself uses is not in it. */
+export interface QueueCosts {
+  readonly add: Cost;
   /** Everything is in the queue, then a worker takes it. */
-  readonly processMs: number;
+  readonly process: Cost;
   /** A worker runs while the jobs are added. */
-  readonly bothMs: number;
+  readonly both: Cost;
 }
 
 // Only what is used here. The package is installed with the benchmarks alone, so types of its own would break the type check of a
@@ -41,7 +42,7 @@ interface BullMq {
 
 export interface Opponent {
   readonly versions: { readonly bullmq: string; readonly redis: string };
-  measure(events: readonly Event[], appendfsync: AppendFsync): Promise<QueueTimes>;
+  measure(events: readonly Event[], appendfsync: AppendFsync): Promise<QueueCosts>;
 }
 
 /** Throws with the reason when the package or the server is not there. */
@@ -65,7 +66,7 @@ export async function loadBullMq(): Promise<Opponent> {
   };
 }
 
-async function measure({ Queue, Worker }: BullMq, events: readonly Event[], port: number): Promise<QueueTimes> {
+async function measure({ Queue, Worker }: BullMq, events: readonly Event[], port: number): Promise<QueueCosts> {
   const connection = { host: '127.0.0.1', port, maxRetriesPerRequest: null };
   const queue = new Queue(QUEUE, { connection });
   await queue.waitUntilReady();
@@ -75,11 +76,11 @@ async function measure({ Queue, Worker }: BullMq, events: readonly Event[], port
     return worker;
   };
   const first = await newWorker();
-  const addMs = await timed(() => addAll(queue, events));
-  const processMs = await timed(() => processAll(first, events));
+  const add = await costOf(() => addAll(queue, events));
+  const process = await costOf(() => processAll(first, events));
   await first.close();
   const second = await newWorker();
-  const bothMs = await timed(async () => void (await Promise.all([processAll(second, events), addAll(queue, events)])));
+  const both = await costOf(async () => void (await Promise.all([processAll(second, events), addAll(queue, events)])));
   await second.close();
   verify(
     'jobs left in the queue',
@@ -87,7 +88,7 @@ async function measure({ Queue, Worker }: BullMq, events: readonly Event[], port
     0,
   );
   await queue.close();
-  return { addMs, processMs, bothMs };
+  return { add, process, both };
 }
 
 async function addAll(queue: JobQueue, events: readonly Event[]): Promise<void> {

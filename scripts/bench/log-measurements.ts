@@ -1,9 +1,9 @@
-// One function per line of the report: sets up untimed, times the work, checks the result, answers milliseconds.
+// One function per line of the report: sets up untimed, measures the work, checks the result.
 
 import { hash } from 'node:crypto';
 import type { EventDraft, SealedEvent } from '../../src/core/event.ts';
 import { LimitLoops, prepareEntries, type PreparedEntry } from './limit-loops.ts';
-import { inFolder, latencyOf, timed, verify, type Latency } from './measure.ts';
+import { costOf, inFolder, latencyOf, timed, verify, type Cost, type Latency } from './measure.ts';
 import { draftOf, sealedEvents, SOURCE, titleOf } from './synthetic-events.ts';
 import {
   APPEND_EVENTS,
@@ -34,9 +34,9 @@ export function makeInputs(count: number): Inputs {
 }
 
 export const WEIR_PARTS = {
-  append: (inputs: Inputs, around: Around = timed) =>
+  append: (inputs: Inputs, around: Around = costOf) =>
     weirAppend(inputs, (storage) => around(() => appendSealed(storage, inputs.sealed))),
-  'seal-append': (inputs: Inputs, around: Around = timed) =>
+  'seal-append': (inputs: Inputs, around: Around = costOf) =>
     weirAppend(inputs, (storage) => around(() => sealAndAppend(storage, inputs.drafts))),
   deliver: weirDeliver,
   'end-to-end': weirEndToEnd,
@@ -44,36 +44,36 @@ export const WEIR_PARTS = {
 
 export type WeirPart = keyof typeof WEIR_PARTS;
 
-/** Runs the timed work and answers its milliseconds; a profiler puts itself here. */
-type Around = (work: () => Promise<void>) => Promise<number>;
+/** Runs the work and answers what it cost; a profiler puts itself here. */
+type Around = (work: () => Promise<void>) => Promise<Cost>;
 
-function weirAppend(inputs: Inputs, run: (storage: SqliteStorage) => Promise<number>): Promise<number> {
+function weirAppend(inputs: Inputs, run: (storage: SqliteStorage) => Promise<Cost>): Promise<Cost> {
   return inFolder((folder) =>
     withStorage(folder, async (storage) => {
-      const ms = await run(storage);
+      const cost = await run(storage);
       verify('events in the log', await storedEvents(storage), inputs.sealed.length);
-      return ms;
+      return cost;
     }),
   );
 }
 
-function weirDeliver(inputs: Inputs, around: Around = timed): Promise<number> {
+function weirDeliver(inputs: Inputs, around: Around = costOf): Promise<Cost> {
   return inFolder(async (folder) => {
     await withStorage(folder, (storage) => appendSealed(storage, inputs.sealed));
     return withStorage(folder, async (storage) => {
-      const ms = await around(() => deliver(storage));
+      const cost = await around(() => deliver(storage));
       await verifyLibrary(storage, inputs.sealed.length);
-      return ms;
+      return cost;
     });
   });
 }
 
-function weirEndToEnd(inputs: Inputs, around: Around = timed): Promise<number> {
+function weirEndToEnd(inputs: Inputs, around: Around = costOf): Promise<Cost> {
   return inFolder((folder) =>
     withStorage(folder, async (storage) => {
-      const ms = await around(() => endToEnd(storage, inputs.drafts));
+      const cost = await around(() => endToEnd(storage, inputs.drafts));
       await verifyLibrary(storage, inputs.sealed.length);
-      return ms;
+      return cost;
     }),
   );
 }
@@ -105,13 +105,8 @@ async function withLimit<T>(folder: string, work: (limit: LimitLoops) => Promise
   }
 }
 
-async function checked(
-  limit: LimitLoops,
-  inputs: Inputs,
-  reached: 'log' | 'library',
-  work: () => void,
-): Promise<number> {
-  const ms = await timed(work);
+async function checked(limit: LimitLoops, inputs: Inputs, reached: 'log' | 'library', work: () => void): Promise<Cost> {
+  const cost = await costOf(work);
   verify(
     'rows in the log',
     limit.db.prepare('SELECT count(*) AS count FROM log').get()?.['count'],
@@ -127,7 +122,7 @@ async function checked(
     const hit = limit.db.prepare('SELECT rowid FROM doc_text WHERE doc_text MATCH ?').get(`title:"${titleOf(last)}"`);
     verify('the last document is searchable', hit !== undefined, true);
   }
-  return ms;
+  return cost;
 }
 
 async function storedEvents({ log, store }: SqliteStorage): Promise<number> {

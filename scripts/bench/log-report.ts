@@ -2,13 +2,19 @@ import { spreadOf, type Latency, type Spread } from './measure.ts';
 import { machineLine, type Machine } from './machine.ts';
 
 type Fsync = 'everysec' | 'always';
-type Line =
+export type LineName =
   | `limit: ${'append' | 'deliver' | 'end to end'}`
   | `Weir ${'append' | 'seal + append' | 'deliver' | 'end to end'}`
   | `BullMQ ${'add' | 'process' | 'add + process'}, ${Fsync}`;
 
-/** Events per second of each line, one figure a round, in the order they were first measured. */
-export type Samples = { [line in Line]?: number[] };
+interface Sample {
+  readonly eventsPerSecond: number;
+  /** Microseconds of processor time of this process, all its threads. */
+  readonly cpuUsPerEvent: number;
+}
+
+/** One sample a round for each line, in the order they were first measured. */
+export type Samples = { [line in LineName]?: Sample[] };
 
 /** What each line of Weir is held against. Sealing is part of every pull, so its limit is the same append. */
 const COUNTERPARTS = {
@@ -21,6 +27,7 @@ const COUNTERPARTS = {
 export interface ReportLine {
   readonly name: string;
   readonly eventsPerSecond: Spread;
+  readonly cpuUsPerEvent: Spread;
   /** Of the medians; absent where there is nothing to compare with. */
   readonly ratioToLimit?: number;
   readonly ratioToBullmq?: { readonly everysec: number; readonly always: number };
@@ -54,13 +61,14 @@ export interface LogReport {
 }
 
 export function toLines(samples: Samples): readonly ReportLine[] {
-  const median = (line: Line): number | undefined => {
-    const rates = samples[line];
-    return rates === undefined ? undefined : spreadOf(rates).median;
+  const median = (line: LineName): number | undefined => {
+    const taken = samples[line];
+    return taken === undefined ? undefined : spreadOf(taken.map((sample) => sample.eventsPerSecond)).median;
   };
-  return Object.entries(samples).map(([name, rates]) => {
-    const eventsPerSecond = spreadOf(rates);
-    if (!isCompared(name)) return { name, eventsPerSecond };
+  return Object.entries(samples).map(([name, taken]) => {
+    const eventsPerSecond = spreadOf(taken.map((sample) => sample.eventsPerSecond));
+    const cpuUsPerEvent = spreadOf(taken.map((sample) => sample.cpuUsPerEvent));
+    if (!isCompared(name)) return { name, eventsPerSecond, cpuUsPerEvent };
     const { limit, queue } = COUNTERPARTS[name];
     const ratioTo = (other: number | undefined): number | undefined =>
       other === undefined ? undefined : round2(eventsPerSecond.median / other);
@@ -70,6 +78,7 @@ export function toLines(samples: Samples): readonly ReportLine[] {
     return {
       name,
       eventsPerSecond,
+      cpuUsPerEvent,
       ...(ratioToLimit === undefined ? {} : { ratioToLimit }),
       ...(everysec === undefined || always === undefined ? {} : { ratioToBullmq: { everysec, always } }),
     };
@@ -111,12 +120,13 @@ export function printReport(report: LogReport): void {
       ? bullmq.absent
       : `BullMQ ${bullmq.bullmq} on Redis ${bullmq.redis}, ${queueEvents} of the same events; fsync every second or always (as durable as Weir)`,
     '',
-    row(['', 'events/s', 'min – max', 'of limit', '× BullMQ everysec', '× BullMQ always']),
-    ...lines.map(({ name, eventsPerSecond: { median, min, max }, ratioToLimit, ratioToBullmq }) =>
+    row(['', 'events/s', 'min – max', 'CPU µs/event', 'of limit', '× BullMQ everysec', '× BullMQ always']),
+    ...lines.map(({ name, eventsPerSecond: { median, min, max }, cpuUsPerEvent, ratioToLimit, ratioToBullmq }) =>
       row([
         name,
         whole(median),
         `${whole(min)} – ${whole(max)}`,
+        cpuUsPerEvent.median.toFixed(1),
         figure(ratioToLimit),
         figure(ratioToBullmq?.everysec),
         figure(ratioToBullmq?.always),
@@ -131,7 +141,7 @@ export function printReport(report: LogReport): void {
   process.stdout.write(`${text.join('\n')}\n`);
 }
 
-const WIDTHS = [34, 10, 19, 10, 19, 17];
+const WIDTHS = [34, 10, 19, 14, 10, 19, 17];
 
 function row(cells: readonly string[]): string {
   return cells

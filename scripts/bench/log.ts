@@ -11,8 +11,17 @@ import {
   type Inputs,
   type WeirPart,
 } from './log-measurements.ts';
-import { aimsOf, printReport, toLines, type LatencyLine, type LogReport, type Samples } from './log-report.ts';
+import {
+  aimsOf,
+  printReport,
+  toLines,
+  type LatencyLine,
+  type LogReport,
+  type LineName,
+  type Samples,
+} from './log-report.ts';
 import { describeMachine } from './machine.ts';
+import type { Cost } from './measure.ts';
 import { loadBullMq, type Opponent } from './bullmq.ts';
 import { profileParts } from './profile.ts';
 import { sealedEvents } from './synthetic-events.ts';
@@ -105,9 +114,12 @@ async function measureRound(
   samples: Samples,
   queueEvents: number,
 ): Promise<void> {
-  const rateOf = (count: number, ms: number): number => Math.round((count / ms) * 1000);
-  const note = (line: keyof Samples, count: number, ms: number): void =>
-    void (samples[line] ??= []).push(rateOf(count, ms));
+  const note = (line: LineName, events: number, { ms, cpuMs }: Cost): void => {
+    (samples[line] ??= []).push({
+      eventsPerSecond: Math.round((events / ms) * 1000),
+      cpuUsPerEvent: Math.round((cpuMs / events) * 1e4) / 10,
+    });
+  };
   const count = inputs.sealed.length;
   note('limit: append', count, await LIMITS.append(inputs));
   note('Weir append', count, await WEIR_PARTS.append(inputs));
@@ -119,10 +131,10 @@ async function measureRound(
   if ('absent' in opponent) return;
   const jobs = inputs.sealed.slice(0, queueEvents).map(({ event }) => event);
   for (const appendfsync of ['everysec', 'always'] as const) {
-    const times = await opponent.measure(jobs, appendfsync);
-    note(`BullMQ add, ${appendfsync}`, jobs.length, times.addMs);
-    note(`BullMQ process, ${appendfsync}`, jobs.length, times.processMs);
-    note(`BullMQ add + process, ${appendfsync}`, jobs.length, times.bothMs);
+    const costs = await opponent.measure(jobs, appendfsync);
+    note(`BullMQ add, ${appendfsync}`, jobs.length, costs.add);
+    note(`BullMQ process, ${appendfsync}`, jobs.length, costs.process);
+    note(`BullMQ add + process, ${appendfsync}`, jobs.length, costs.both);
   }
 }
 

@@ -37,10 +37,24 @@ function quantileOf(samples: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
 }
 
+/** Milliseconds by the clock. */
 export async function timed(work: () => Promise<void> | void): Promise<number> {
   const startMs = realEnv.clock.monotonic();
   await work();
   return realEnv.clock.monotonic() - startMs;
+}
+
+export interface Cost {
+  readonly ms: number;
+  /** Of all threads of this process. Steadier than `ms` on a machine that has other things to do. */
+  readonly cpuMs: number;
+}
+
+export async function costOf(work: () => Promise<void> | void): Promise<Cost> {
+  const before = process.cpuUsage();
+  const ms = await timed(work);
+  const { user, system } = process.cpuUsage(before);
+  return { ms, cpuMs: (user + system) / 1000 };
 }
 
 /** Gives `work` an empty folder in the temporary directory (TMPDIR chooses the disk) and removes it, whatever happens. */

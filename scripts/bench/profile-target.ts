@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 import { makeInputs, WEIR_PARTS, type WeirPart } from './log-measurements.ts';
-import { timed } from './measure.ts';
+import { costOf } from './measure.ts';
 
 const SAMPLING_INTERVAL_US = 200;
 const WARM_UP_EVENTS = 4000;
@@ -13,13 +13,13 @@ const work = WEIR_PARTS[part as WeirPart]; // given by profile.ts, from the same
 const events = Number(count);
 await work(makeInputs(WARM_UP_EVENTS));
 const inputs = makeInputs(events);
-const ms = await work(inputs, async (run) => {
+const { ms } = await work(inputs, async (run) => {
   const session = new Session();
   session.connect();
   await session.post('Profiler.enable');
   await session.post('Profiler.setSamplingInterval', { interval: SAMPLING_INTERVAL_US });
   await session.post('Profiler.start');
-  const took = await timed(run);
+  const took = await costOf(run);
   const { profile } = await session.post('Profiler.stop');
   writeFileSync(file, JSON.stringify(profile));
   return took;

@@ -56,7 +56,7 @@ export async function startWeir(options: StartOptions): Promise<number> {
   const enabled = platform.engine.connections.filter((connection) => connection.enabled).length;
   logger.info(`started with ${enabled} connectors`, { url: server.url, data: config.dataDirectory, version });
   terminal.note(`${enabled} connectors started, data in ${config.dataDirectory}`);
-  terminal.note(`Dashboard ${server.url}/  (Ctrl-C stops)`);
+  terminal.note(`Dashboard ${server.url}  (Ctrl-C stops)`);
   return runService({ env, platform, server, logger, terminal, signals: options.signals });
 }
 

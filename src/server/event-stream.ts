@@ -1,12 +1,13 @@
 import type { ServerResponse } from 'node:http';
 import { toCloudEvent } from '#core/cloud-event.ts';
 import type { Event } from '#core/event.ts';
-import { Fault, toFault } from '#core/fault.ts';
+import { toFault } from '#core/fault.ts';
 import type { TimelineRow } from '#core/timeline.ts';
 import { listConnectors } from '#operations/list-connectors.ts';
 import { getQueueStats } from '#operations/queue.ts';
 import type { Logger } from '#telemetry/logger.ts';
 import type { SharedContext } from './operation-routes.ts';
+import { Refusal } from './problem.ts';
 import { STREAM_LIMITS, type StreamLimits } from './server-limits.ts';
 import { StreamClient, type Topic } from './stream-client.ts';
 
@@ -40,26 +41,33 @@ export class EventStream {
     return this.#clients.size;
   }
 
-  /** Throws when one more client is one too many. Called before the answer begins. */
-  async admit(): Promise<{ readonly newest: number }> {
-    if (this.#clients.size >= this.#limits.clientsMax) {
-      throw new Fault('log_full', `there are ${this.#limits.clientsMax} live streams already; close one`);
-    }
-    return { newest: await this.#context.store.timeline.newest() };
+  /** Throws when one more client is one too many. Called in the same turn as `join`, so that no two take the last place. */
+  requireRoom(): void {
+    const { clientsMax } = this.#limits;
+    if (this.#stop.signal.aborted) throw new Refusal(503, 'Weir is stopping');
+    if (this.#clients.size >= clientsMax)
+      throw new Refusal(503, `there are ${clientsMax} live streams already; close one`);
   }
 
   /** `lastRow`: where a client that was here before stopped; NaN when what it sent is no row of ours. */
-  join(response: ServerResponse, topics: ReadonlySet<Topic>, newest: number, lastRow: number | undefined): void {
-    const { clock } = this.#context.env;
-    const client = new StreamClient(response, { topics, row: newest, bufferBytesMax: this.#limits.bufferBytesMax });
+  join(
+    response: ServerResponse,
+    {
+      topics,
+      newest,
+      lastRow,
+    }: { readonly topics: ReadonlySet<Topic>; readonly newest: number; readonly lastRow: number | undefined },
+  ): void {
+    const { bufferBytesMax, reopenMs } = this.#limits;
+    // A row beyond the newest belongs to data that is gone: nobody knows what this client has seen.
+    const resumes = lastRow === undefined || lastRow <= newest;
+    const client = new StreamClient(response, { topics, row: resumes ? (lastRow ?? newest) : newest, bufferBytesMax });
     this.#clients.add(client);
     response.once('close', () => this.#clients.delete(client));
-    // A row beyond the newest belongs to data that is gone: nobody knows what this client has seen.
-    if (lastRow !== undefined && !(lastRow <= newest)) client.sendReload(newest, clock.monotonic());
-    else if (lastRow === undefined)
-      client.write(`id: ${newest}\n\n`); // so that a connection lost before the first event resumes here
-    else client.row = lastRow;
-    this.#looping ??= this.#loop().finally(() => (this.#looping = undefined));
+    // The id is there from the start, so that a connection lost before its first event resumes here.
+    client.write(`retry: ${reopenMs}\nid: ${client.row}\n\n`);
+    if (!resumes) client.sendReload(newest, this.#context.env.clock.monotonic());
+    this.#looping ??= this.#loop();
   }
 
   /** Ends every stream; clients reconnect when Weir is back. */
@@ -86,6 +94,8 @@ export class EventStream {
       }
       await clock.sleep(waitMs, this.#stop.signal);
     }
+    // In the same turn as the last look at the clients: one that joins from here on starts a new loop.
+    this.#looping = undefined;
   }
 
   async #look(): Promise<void> {

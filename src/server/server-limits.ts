@@ -30,6 +30,7 @@ export const STREAM_LIMITS = {
   lookMs: 250, // how often new events are looked for
   stateMs: 1_000, // connectors and queue are computed at most this often
   heartbeatMs: 15_000,
+  reopenMs: 1_000, // told to browsers: how soon to connect again
   pageRows: 50, // events read and written in one step
   gapRowsMax: 1_000, // further behind: told to reload instead
   reloadMs: 5_000, // at most one reload in this time, so that a flood does not make clients fetch everything in a loop

@@ -66,11 +66,11 @@ export async function startServer(
     draining: () => state.draining,
   };
   const stream = new EventStream({ context: options.context, logger, limits: bounds.stream });
-  const app = createApp(options, gate, bounds.server);
+  const app = createApp(gate, bounds.server);
   registerOperations(app, { operations: options.operations, context: options.context, stopping: stopping.signal });
   registerHealth(app, options);
   registerDocuments(app, options);
-  registerStream(app, stream);
+  registerStream(app, stream, options.context.store.timeline);
   registerDashboard(app, options.dashboardFolder);
   try {
     state.port = await listenOn(app, { host, port: options.port, portFixed: options.portFixed });
@@ -78,7 +78,6 @@ export async function startServer(
     await app.close();
     throw error;
   }
-  app.server.maxConnections = bounds.server.connectionsMax;
   let closing: Promise<void> | undefined;
   return {
     url: `http://${authorityHost(host)}:${state.port}/`,
@@ -91,7 +90,7 @@ export async function startServer(
   };
 }
 
-function createApp(options: ServerOptions, gate: Gate, limits: ServerLimits): FastifyInstance {
+function createApp(gate: Gate, limits: ServerLimits): FastifyInstance {
   const { random, clock } = gate.env;
   const malformed = new MalformedRequests(random, gate.logger);
   const routes = new RouteTable();
@@ -115,6 +114,7 @@ function createApp(options: ServerOptions, gate: Gate, limits: ServerLimits): Fa
       sendProblem(error, request, reply, { clock, logger: gate.logger });
     },
   });
+  app.server.maxConnections = limits.connectionsMax;
   app.removeContentTypeParser('text/plain');
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, { clock, logger: gate.logger }));
   routes.watch(app);

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Fault } from '#core/fault.ts';
+import type { Timeline } from '#core/timeline.ts';
 import type { EventStream } from './event-stream.ts';
 import { allowQuery } from './health-routes.ts';
 import type { Topic } from './stream-client.ts';
@@ -10,20 +11,22 @@ export const TOPICS = ['connectors', 'queue', 'events'] as const satisfies reado
 const TOPICS_CHARS_MAX = 64;
 const ROW = /^\d{1,15}$/;
 
-export function registerStream(app: FastifyInstance, stream: EventStream): void {
+export function registerStream(app: FastifyInstance, stream: EventStream, timeline: Timeline): void {
   // No HEAD: a stream has no length and its headers say nothing that GET does not.
   app.get(STREAM_PATH, { exposeHeadRoute: false }, async (request, reply) => {
     allowQuery(request, 'topics');
     const topics = topicsOf(request);
-    const { newest } = await stream.admit();
-    if (reply.raw.destroyed) return;
+    const newest = await timeline.newest();
+    if (reply.raw.destroyed) return reply;
+    stream.requireRoom();
     reply.hijack();
     reply.raw.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
       'x-accel-buffering': 'no', // a proxy in front would hold events back
       connection: 'close',
     });
-    stream.join(reply.raw, topics, newest, lastRowOf(request));
+    stream.join(reply.raw, { topics, newest, lastRow: lastRowOf(request) });
+    return reply;
   });
 }
 

@@ -3,7 +3,7 @@
 import * as fc from 'fast-check';
 
 export const KEYS = ['k0', 'k1', 'k2'] as const;
-const READERS = ['r1', 'r2', 'late'] as const;
+export const READERS = ['r1', 'r2', 'late'] as const;
 const OWNERS = ['o1', 'o2'] as const;
 
 export interface Draft {
@@ -22,6 +22,7 @@ export type Step =
       readonly step: 'append';
       readonly drafts: readonly Draft[];
       readonly by: Owner | undefined;
+      readonly takes: boolean;
       readonly fails: boolean;
     }
   | { readonly step: 'append_and_die'; readonly drafts: readonly Draft[] }
@@ -30,6 +31,8 @@ export type Step =
       readonly step: 'commit';
       readonly at: Exclude<Target, 'stream'>;
       readonly by: Owner;
+      /** Asks for the lease first; else it writes with whatever fence it once got, as a zombie would. */
+      readonly takes: boolean;
       readonly limit: number;
       readonly rejects: boolean;
       readonly late: boolean;
@@ -37,17 +40,20 @@ export type Step =
   | { readonly step: 'acquire'; readonly at: Target; readonly by: Owner; readonly ttlMs: number }
   | { readonly step: 'renew' | 'release'; readonly at: Target; readonly by: Owner; readonly ttlMs: number }
   | { readonly step: 'advance' | 'step_wall'; readonly ms: number }
+  /** One owner settles all that every reader has: what a trim needs to have an effect. */
+  | { readonly step: 'drain'; readonly by: Owner }
   | { readonly step: 'register'; readonly reader: Reader }
   | { readonly step: 'trim' | 'reopen' | 'crash' | 'compare' };
 
 // Leases end at odd multiples of 50 ms and time moves by hundreds: no program looks at the very millisecond of an end.
 const ttlMs = fc.constantFrom(1_050, 5_050);
 const drafts = fc.array(
-  fc.record({ key: fc.constantFrom(...KEYS), version: fc.integer({ min: 0, max: 6 }), deletes: fc.boolean() }),
+  fc.record({ key: fc.constantFrom(...KEYS), version: fc.integer({ min: 0, max: 40 }), deletes: fc.boolean() }),
   { maxLength: 6 },
 );
 const partitionTarget = fc.record({ reader: fc.constantFrom(...READERS), key: fc.constantFrom(...KEYS) });
 const target = fc.oneof(fc.constant('stream' as const), partitionTarget);
+const takes = fc.constantFrom(true, true, false);
 const by = fc.constantFrom(...OWNERS);
 const limit = fc.integer({ min: 1, max: 5 });
 
@@ -59,6 +65,7 @@ export const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
       step: fc.constant('append' as const),
       drafts,
       by: fc.option(by, { nil: undefined }),
+      takes,
       fails: fc.boolean(),
     }),
   },
@@ -70,12 +77,13 @@ export const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
       step: fc.constant('commit' as const),
       at: partitionTarget,
       by,
+      takes,
       limit,
       rejects: fc.boolean(),
       late: fc.boolean(),
     }),
   },
-  { weight: 6, arbitrary: fc.record({ step: fc.constant('acquire' as const), at: target, by, ttlMs }) },
+  { weight: 3, arbitrary: fc.record({ step: fc.constant('acquire' as const), at: target, by, ttlMs }) },
   {
     weight: 3,
     arbitrary: fc.record({ step: fc.constantFrom('renew' as const, 'release' as const), at: target, by, ttlMs }),
@@ -91,6 +99,7 @@ export const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
       ms: fc.constantFrom(-86_400_000, -10_000, 10_000, 86_400_000),
     }),
   },
+  { weight: 2, arbitrary: fc.record({ step: fc.constant('drain' as const), by }) },
   { weight: 1, arbitrary: fc.record({ step: fc.constant('register' as const), reader: fc.constantFrom(...READERS) }) },
   {
     weight: 3,

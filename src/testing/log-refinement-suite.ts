@@ -11,9 +11,19 @@ import type { SealedEvent } from '#core/event.ts';
 import { type OpenHarness, PROPERTY_TIMEOUT_MS, runsOf, type StorageSession, withStorage } from './engine-harness.ts';
 import { idsOf, sample, SAMPLE_STREAM } from './event-samples.ts';
 import { LeaseModel, LogModel } from './log-model.ts';
-import { type Draft, KEYS, type Owner, type Reader, type Step, stepArbitrary, type Target } from './log-program.ts';
+import {
+  type Draft,
+  KEYS,
+  type Owner,
+  type Reader,
+  READERS,
+  type Step,
+  stepArbitrary,
+  type Target,
+} from './log-program.ts';
 
 const ALL_ROWS = 512;
+const TAKEN_MS = 5_050; // an odd multiple of 50: see log-program.ts
 
 export function logRefinementSuite(openHarness: OpenHarness): void {
   describe('the model (P13)', () => {
@@ -63,13 +73,16 @@ class World {
     const { clock } = this.#session;
     switch (step.step) {
       case 'append':
-        return this.#append(step.drafts, step.by, step.fails);
+        return this.#append(step);
       case 'append_and_die':
         return this.#appendAndDie(step.drafts);
       case 'read':
         return void (await this.#read(step.at, step.limit));
       case 'commit':
+        if (step.takes) await this.#acquire(leaseOf(this.#session, step.at), step.by, TAKEN_MS);
         return this.#commit(step);
+      case 'drain':
+        return this.#drain(step.by);
       case 'acquire':
         return this.#acquire(leaseOf(this.#session, step.at), step.by, step.ttlMs);
       case 'renew':
@@ -128,9 +141,10 @@ class World {
     );
   }
 
-  async #append(of: readonly Draft[], owner: Owner | undefined, fails: boolean): Promise<void> {
+  async #append({ drafts, by: owner, takes, fails }: Extract<Step, { step: 'append' }>): Promise<void> {
     const { clock, log } = this.#session;
-    const events = sealAll(of);
+    const events = sealAll(drafts);
+    if (owner !== undefined && takes) await this.#acquire(leaseOf(this.#session, 'stream'), owner, TAKEN_MS);
     const fence = owner === undefined ? undefined : this.#fences.get(`${owner} ${leaseOf(this.#session, 'stream')}`);
     if (fence === undefined) {
       expect(await log.append({ events })).toEqual(this.#log.append({ events }, clock.now()));
@@ -176,6 +190,24 @@ class World {
     for (const [at, entry] of entries.entries())
       expect(entry.position).toBeGreaterThan(entries[at - 1]?.position ?? -1);
     return { entries, modelPosition: expected.at(-1)?.position ?? 0 };
+  }
+
+  async #drain(owner: Owner): Promise<void> {
+    for (const reader of READERS) {
+      for (const key of KEYS) {
+        const at = { reader, key };
+        await this.#acquire(leaseOf(this.#session, at), owner, TAKEN_MS);
+        await this.#commit({
+          step: 'commit',
+          at,
+          by: owner,
+          takes: true,
+          limit: ALL_ROWS,
+          rejects: false,
+          late: false,
+        });
+      }
+    }
   }
 
   async #commit({ at, by: owner, limit: rows, rejects, late }: Extract<Step, { step: 'commit' }>): Promise<void> {

@@ -238,7 +238,26 @@ describe('hostile files', () => {
   });
 });
 
+describe('templates', () => {
+  it('are bounded too where lines begin alike', async () => {
+    const word = (n: number): string => [...n.toString(5)].map((digit) => 'vwxyz'[Number(digit)]).join('');
+    const words = (n: number): string => Array.from({ length: 6 }, (_, at) => word(n * 6 + at)).join(' ');
+    const lines = Array.from({ length: 3000 }, (_, n) => `ERROR same start ${words(n)}\n`);
+    const { events, pages } = await pulled(lines.join(''));
+    expect([countOf(events), pages.length]).toEqual([3000, 1]);
+    expect(events.length).toBeLessThan(140);
+  });
+});
+
 describe('events', () => {
+  it('are not sent again when only the last of them goes on', async () => {
+    const first = await pulled('ERROR one\nWARN another message\nERROR disk of the host is full\n');
+    expect(first.events).toHaveLength(3);
+    await appendFile(path, '  at late\n');
+    const second = await pull(first.cursor);
+    expect(second.events.map((event) => event.key)).toEqual([first.events[2]?.key]);
+  });
+
   it('makes few events of a flood of one template, with its count', async () => {
     const lines = Array.from({ length: 100_000 }, (_, n) =>
       JSON.stringify({

@@ -55,6 +55,7 @@ const lines = defineStream<LogsConfig, LogsCursor>({
     for (const warning of plan.warnings) ctx.log('warn', warning);
     const states = new Map(plan.work.filter((work) => !work.fresh).map((work) => [work.state.serial, work.state]));
     let serialNext = before.serialNext;
+    let stored = cursor; // what the platform holds
     let skipped: Readonly<Record<string, number>> = plan.skipped; // of the listing: told once, with the first page
     let done = 0;
     const total = plan.work.reduce((sum, work) => sum + Math.max(work.size - work.state.offset, 0), 0);
@@ -69,7 +70,8 @@ const lines = defineStream<LogsConfig, LogsCursor>({
         states.set(state.serial, page.state);
         if (work.fresh && !moved) serialNext += 1;
         moved = true;
-        yield { ...pageWith(page, skipped), cursor: cursorNow(), progress: { done, total } };
+        stored = cursorNow();
+        yield { ...pageWith(page, skipped), cursor: stored, progress: { done, total } };
         skipped = {};
       }
       if (ctx.signal.aborted) return;
@@ -81,8 +83,7 @@ const lines = defineStream<LogsConfig, LogsCursor>({
       }
     }
     const after = cursorNow();
-    if (cursor === undefined || JSON.stringify(after) !== JSON.stringify(before))
-      yield { events: [], skipped, cursor: after };
+    if (JSON.stringify(after) !== JSON.stringify(stored)) yield { events: [], skipped, cursor: after };
     if (plan.fault !== undefined) throw plan.fault;
   },
 });

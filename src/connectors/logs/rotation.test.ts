@@ -150,6 +150,17 @@ describe('rotation by copying and truncating', () => {
     expect(outcome.skipped).toMatchObject({ truncated: 1 });
   });
 
+  it('notices a replaced file by its first bytes when those before the offset are the same', async () => {
+    const tail = reader(['app.log']);
+    const end = line('end '.repeat(400));
+    await writeFile(at('app.log'), line('first') + end);
+    await tail.pull();
+    await writeFile(at('app.log'), line('other') + end);
+    const outcome = await tail.pull();
+    expect(wordsOf(outcome.events)).toContain('other');
+    expect(outcome.skipped).toMatchObject({ truncated: 1 });
+  });
+
   it('does not read a copy of a file that is still there, whole or in the making', async () => {
     const tail = reader(['app.log*']);
     await writeFile(at('app.log'), line('long '.repeat(300)) + line('two'));
