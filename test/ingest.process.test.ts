@@ -86,8 +86,8 @@ describe('a process that ends in the middle', () => {
 });
 
 async function eventsTotal(url: string): Promise<number> {
-  const answer = await (await fetch(new URL('/api/v1/connectors', url))).json();
-  return answer.connectors[0].events_total;
+  const answer = (await (await fetch(new URL('/api/v1/connectors', url))).json()) as { connectors: { events_total: number }[] };
+  return answer.connectors[0]?.events_total ?? 0;
 }
 
 async function finish(repo: TemporaryRepository): Promise<void> {

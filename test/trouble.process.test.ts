@@ -122,7 +122,7 @@ describe('a full disk', () => {
     expect((await fetch(new URL('/livez', running.url))).status).toBe(200);
     execFileSync('mount', ['-o', 'remount,size=200m', data]);
     await until('every document is searchable', async () => {
-      const answer = await (await fetch(new URL('/api/v1/search?words=Rivers&limit=1', running.url))).json();
+      const answer = (await (await fetch(new URL('/api/v1/search?words=Rivers&limit=1', running.url))).json()) as { total: number };
       return answer.total === 4000;
     });
     expect(await running.end('SIGTERM')).toBe(0);

@@ -53,10 +53,13 @@ export function topFunctions({ nodes, samples, timeDeltas }: CpuProfile): string
       `${callFrame.functionName || '(anonymous)'}  ${placeOf(callFrame.url, callFrame.lineNumber)}`,
     ]),
   );
+  // Starting the profiler is the first thing it sees.
+  const own = new Set(nodes.flatMap(({ id, callFrame }) => (callFrame.url === 'node:inspector' ? [id] : [])));
   const selfUs = new Map<string, number>();
   let totalUs = 0;
   for (const [index, id] of samples.entries()) {
     const us = timeDeltas[index] ?? 0;
+    if (own.has(id)) continue;
     const name = names.get(id) ?? 'unknown';
     selfUs.set(name, (selfUs.get(name) ?? 0) + us);
     totalUs += us;

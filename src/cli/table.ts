@@ -1,4 +1,3 @@
-import { toPlainLine } from '#core/plain-text.ts';
 import { widthOf, type Terminal } from './terminal.ts';
 
 export interface Column<Row> {
@@ -17,7 +16,7 @@ const SHRUNK_CHARS_MIN = 12;
 
 /** Aligned columns. On a terminal one column may be cut to fit; in a pipe nothing is. */
 export function renderTable<Row>(terminal: Terminal, columns: readonly Column<Row>[], rows: readonly Row[]): void {
-  const cells = rows.map((row) => columns.map((column) => toPlainLine(column.text(row), CELL_CHARS_MAX)));
+  const cells = rows.map((row) => columns.map((column) => terminal.fit(column.text(row), CELL_CHARS_MAX)));
   const widths = columns.map((column, index) => Math.max(widthOf(column.title), ...cells.map((line) => widthOf(line[index] ?? ''))));
   if (terminal.outIsTerminal) shrink(columns, widths, terminal.columns);
   terminal.line(terminal.paint('bold', lineOf(columns.map((column, index) => pad(column.title, widths[index] ?? 0, column.align)))));

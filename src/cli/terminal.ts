@@ -39,6 +39,8 @@ export interface Terminal {
   document(value: unknown): void;
   /** One JSON object on one line. */
   record(value: unknown): void;
+  /** Text from outside as one printable line. Cut to `charsMax` for people only: a pipe gets all of it. */
+  fit(text: string, charsMax: number): string;
   note(text: string): void;
   /** Replaces itself on a terminal; a line per call elsewhere. */
   progress(text: string): void;
@@ -48,27 +50,38 @@ export interface Terminal {
 }
 
 export function createTerminal(options: TerminalOptions, flags: TerminalFlags = {}): Terminal {
+  return terminalOn(options, flags, { progressShown: false });
+}
+
+/** What stands on the screen is one fact, however many views with other flags write to it. */
+interface Screen {
+  progressShown: boolean;
+}
+
+function terminalOn(options: TerminalOptions, flags: TerminalFlags, screen: Screen): Terminal {
   const { env } = options;
   const outColor = wantsColor(env, flags, options.outIsTerminal);
   const errColor = wantsColor(env, flags, options.errIsTerminal);
   const erasable = options.errIsTerminal && (env['CI'] ?? '') === '';
-  let progressShown = false;
   const clearProgress = (): void => {
-    if (progressShown) options.writeErr('\r\u001b[2K');
-    progressShown = false;
+    if (screen.progressShown) options.writeErr('\r\u001b[2K');
+    screen.progressShown = false;
+  };
+  const answer = (text: string): void => {
+    clearProgress();
+    options.writeOut(`${text}\n`);
   };
   return {
     json: flags.json === true,
     outIsTerminal: options.outIsTerminal,
     columns: options.columns,
-    unicode: /utf-?8/i.test(env['LC_ALL'] ?? env['LC_CTYPE'] ?? env['LANG'] ?? 'utf-8'),
-    withFlags: (more) => createTerminal(options, { ...flags, ...more }),
-    line(text = '') {
-      clearProgress();
-      options.writeOut(`${text}\n`);
-    },
-    document: (value) => options.writeOut(`${JSON.stringify(value, undefined, 2)}\n`),
-    record: (value) => options.writeOut(`${JSON.stringify(value)}\n`),
+    // An empty locale variable counts as unset (POSIX, section 8.2).
+    unicode: /utf-?8/i.test(env['LC_ALL'] || env['LC_CTYPE'] || env['LANG'] || 'utf-8'),
+    withFlags: (more) => terminalOn(options, { ...flags, ...more }, screen),
+    line: (text = '') => answer(text),
+    document: (value) => answer(toJsonText(value, 2)),
+    record: (value) => answer(toJsonText(value)),
+    fit: (text, charsMax) => toPlainLine(text, options.outIsTerminal ? charsMax : Number.POSITIVE_INFINITY),
     note(text) {
       clearProgress();
       options.writeErr(`${text}\n`);
@@ -80,11 +93,19 @@ export function createTerminal(options: TerminalOptions, flags: TerminalFlags = 
       }
       clearProgress();
       options.writeErr(toPlainLine(text, options.columns - 1));
-      progressShown = true;
+      screen.progressShown = true;
     },
     paint: (style, text) => (outColor ? styled(style, text) : text),
     paintNote: (style, text) => (errColor ? styled(style, text) : text),
   };
+}
+
+// What JSON.stringify leaves as it is although a terminal obeys it: DEL, C1, bidi controls, separators (T55).
+const UNSAFE_IN_JSON = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+
+/** JSON of the same value in which nothing can act on a terminal: such characters can only stand in strings, where an escape means the same. */
+export function toJsonText(value: unknown, indent?: number): string {
+  return JSON.stringify(value, undefined, indent).replace(UNSAFE_IN_JSON, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 function styled(style: Style, text: string): string {
@@ -96,7 +117,8 @@ function styled(style: Style, text: string): string {
 function wantsColor(env: TerminalOptions['env'], flags: TerminalFlags, isTerminal: boolean): boolean {
   if (flags.color === false || flags.json === true) return false;
   if ((env['NO_COLOR'] ?? '') !== '') return false;
-  if ((env['FORCE_COLOR'] ?? '') !== '' && env['FORCE_COLOR'] !== '0') return true;
+  const forced = env['FORCE_COLOR'] ?? '';
+  if (forced !== '') return forced !== '0' && forced !== 'false';
   return env['TERM'] !== 'dumb' && isTerminal;
 }
 

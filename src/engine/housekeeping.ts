@@ -20,7 +20,7 @@ interface HousekeepingOptions {
 }
 
 const WORKER = 'main';
-const STORAGE_STEPS_MAX = 20; // per cycle: the rest goes in the next one
+const STORAGE_STEPS_MAX = 200; // per cycle, each its own short transaction: the rest goes in the next one
 const FORGET_EVERY_CYCLES = 120;
 
 /** What must happen now and then whether or not anything is pulled: heartbeat, measurements, gauges, trimming. */

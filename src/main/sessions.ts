@@ -1,7 +1,8 @@
+import { request, type IncomingMessage } from 'node:http';
+import { z } from 'zod';
 import type { Session } from '#cli/host.ts';
 import { FAULTS, Fault, type FaultCode } from '#core/fault.ts';
 import { runOperation, type Operation, type OperationContext } from '#operations/operation.ts';
-import { z } from 'zod';
 import type { Instance } from './instance-file.ts';
 
 const LIVE_WAIT_MS = 2000; // an instance that does not answer this in time is taken for gone or stuck
@@ -32,8 +33,8 @@ export function instanceSession({ url }: Instance, signal: AbortSignal): Session
     kind: 'instance',
     async call(operation, input) {
       const answer = await send(url, operation, input, signal);
-      const body: unknown = await answer.json().catch(() => undefined);
-      if (!answer.ok) throw toRemoteFault(answer.status, body);
+      const body = parseJson(answer.text);
+      if (answer.status !== 200) throw toRemoteFault(answer.status, body);
       const parsed = operation.output.safeParse(body);
       if (parsed.success) return parsed.data;
       throw new Fault('bad_upstream', `the Weir at ${url} answers in another version's form; use the weir command of its version`, { cause: parsed.error });
@@ -42,16 +43,41 @@ export function instanceSession({ url }: Instance, signal: AbortSignal): Session
   };
 }
 
-async function send<Input, Output>(url: string, operation: Operation<Input, Output>, input: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<Response> {
+function send<Input, Output>(url: string, operation: Operation<Input, Output>, input: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<Answer> {
   const { path, rest } = fillPath(operation.http.path, input);
   const target = new URL(path, url);
-  const post = operation.http.method === 'POST';
-  if (!post) for (const [name, value] of Object.entries(rest)) target.searchParams.set(name, String(value));
+  const { method } = operation.http;
+  const body = method === 'POST' ? JSON.stringify(rest) : '';
+  if (method === 'GET') for (const [name, value] of Object.entries(rest)) target.searchParams.set(name, String(value));
+  return new Promise((resolve, reject) => {
+    const fail = (error: Error): void => {
+      if (signal.aborted) reject(new Fault('cancelled', 'interrupted', { cause: error }));
+      else reject(new Fault('instance_unreachable', `the Weir at ${url} closed the connection`, { cause: error }));
+    };
+    // Not fetch: it gives up on an answer after five minutes, and a first pull may take longer.
+    const asked = request(target, { method, signal, headers: body === '' ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) } }, (answer) => {
+      readText(answer).then((text) => resolve({ status: answer.statusCode ?? 0, text }), fail);
+    });
+    asked.on('error', fail).end(body);
+  });
+}
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+async function readText(answer: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of answer) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function parseJson(text: string): unknown {
   try {
-    return await fetch(target, post ? { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(rest), signal } : { signal });
-  } catch (error) {
-    if (signal.aborted) throw new Fault('cancelled', 'interrupted', { cause: error });
-    throw new Fault('instance_unreachable', `the Weir at ${url} closed the connection`, { cause: error });
+    return JSON.parse(text);
+  } catch {
+    return undefined; // judged by the schema that follows
   }
 }
 

@@ -31,7 +31,8 @@ export const drillConnector = defineOperation({
     ),
     recent_runs: z.array(run),
     recent_failures: z.array(z.object({ time: z.string(), operation: z.string(), code: z.string(), message: z.string() })),
-    dead_letters: z.array(z.object({ id: z.int(), stage: z.string(), stream: z.string(), key: z.string(), code: z.string(), message: z.string(), attempts: z.int(), last_at: z.string() })),
+    dead_letters: z.int().describe('how many are kept'),
+    recent_dead_letters: z.array(z.object({ id: z.int(), stage: z.string(), stream: z.string(), key: z.string(), code: z.string(), message: z.string(), attempts: z.int(), last_at: z.string() })),
   }),
   async run(ctx, { name }) {
     const connection = findConnection(ctx, name);
@@ -60,7 +61,8 @@ export const drillConnector = defineOperation({
       }),
       recent_runs: runs.map(toRunView),
       recent_failures: failures.map(({ atMs, operation, code, message }) => ({ time: new Date(atMs).toISOString(), operation, code, message })),
-      dead_letters: letters.map(({ id, stage, stream, key, code, message, attempts, lastAtMs }) => ({
+      dead_letters: view.dead_letters,
+      recent_dead_letters: letters.map(({ id, stage, stream, key, code, message, attempts, lastAtMs }) => ({
         id,
         stage,
         stream,

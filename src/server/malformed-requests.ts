@@ -1,6 +1,6 @@
 // Requests that Node's parser refuses: they reach no route, so the answer is written to the socket by hand.
 
-import { STATUS_CODES, type ServerResponse } from 'node:http';
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Random } from '#core/env.ts';
 import type { Logger } from '#telemetry/logger.ts';
@@ -11,24 +11,31 @@ const REFUSALS: Readonly<Record<string, readonly [status: number, detail: string
   HPE_CHUNK_EXTENSIONS_OVERFLOW: [413, 'the chunk extensions are larger than allowed'],
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'the request did not arrive in time'],
 };
-const OTHER = [400, 'the request is not valid HTTP/1.1'] as const;
+const OTHER = [400, 'the request is not valid HTTP'] as const;
+
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
 
 /** Refuses and closes. A request in front of the malformed bytes is still answered first: its own part was well-formed (T09). */
 export class MalformedRequests {
   readonly #random: Random;
   readonly #logger: Logger;
-  readonly #answering = new WeakMap<Duplex, ServerResponse>();
+  readonly #answering = new WeakMap<Duplex, Exchange>();
 
   constructor(random: Random, logger: Logger) {
     this.#random = random;
     this.#logger = logger;
   }
 
-  /** Called for every request that was well-formed, before its answer begins. */
-  note(socket: Duplex, response: ServerResponse): void {
-    this.#answering.set(socket, response);
+  /** Called for every request whose headers were well-formed, before its answer begins. */
+  note(request: IncomingMessage, response: ServerResponse): void {
+    const exchange = { request, response };
+    const { socket } = request;
+    this.#answering.set(socket, exchange);
     response.once('close', () => {
-      if (this.#answering.get(socket) === response) this.#answering.delete(socket);
+      if (this.#answering.get(socket) === exchange) this.#answering.delete(socket);
     });
   }
 
@@ -41,9 +48,14 @@ export class MalformedRequests {
       return;
     }
     const [status, detail] = (typeof code === 'string' ? REFUSALS[code] : undefined) ?? OTHER;
-    const answering = this.#answering.get(socket);
-    if (answering === undefined) this.#answer(socket, new Refusal(status, detail));
-    else answering.once('close', () => this.#answer(socket, new Refusal(status, detail)));
+    const refusal = new Refusal(status, detail);
+    const exchange = this.#answering.get(socket);
+    if (exchange === undefined) this.#answer(socket, refusal);
+    // The whole request had arrived, so what is malformed came after it.
+    else if (exchange.request.complete) exchange.response.once('close', () => this.#answer(socket, refusal));
+    // Its own body is malformed or late. Once an answer has begun there is no room for another.
+    else if (exchange.response.headersSent) socket.destroy();
+    else this.#answer(socket, refusal);
   }
 
   #answer(socket: Duplex, refusal: Refusal): void {

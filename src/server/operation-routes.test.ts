@@ -146,7 +146,7 @@ test('a run answers although it takes longer than a request may take to arrive',
     body: '{}',
   });
   const before = performance.now();
-  await slow.until(() => performance.now() - before > 200);
+  await slow.until(() => performance.now() - before > 200, 0);
   held.resolve();
   expect(await slow.settle(answer)).toMatchObject({ status: 200, json: { result: 'succeeded' } });
   await slow.close();

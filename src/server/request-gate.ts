@@ -82,7 +82,11 @@ function checkRequest(request: FastifyRequest, gate: Gate): void {
   if (!url.startsWith('/') && url !== '*') throw new Refusal(400, 'the request target must be a path');
   checkOrigin({ hosts: headersDistinct['host'] ?? [], origin: headers.origin }, gate.bound());
   if (gate.draining()) throw new Fault('cancelled', 'Weir is stopping and takes no new requests');
-  const body = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+  const coding = headers['transfer-encoding'];
+  // The parser hands such a request on and fails at its body; what follows must not be taken for a request.
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked')
+    throw new Refusal(400, 'the only transfer coding is chunked');
+  const body = coding !== undefined || Number(headers['content-length'] ?? 0) > 0;
   // It means nothing (RFC 9110 §9.3.1) and is how a second request is hidden in a first one.
   if (body && (request.method === 'GET' || request.method === 'HEAD'))
     throw new Refusal(400, `a ${request.method} request has no body`);

@@ -119,7 +119,7 @@ function createApp(gate: Gate, limits: ServerLimits): FastifyInstance {
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, { clock, logger: gate.logger }));
   routes.watch(app);
   app.addHook('onRequest', (request, reply, done) => {
-    malformed.note(request.raw.socket, reply.raw);
+    malformed.note(request.raw, reply.raw);
     done();
   });
   registerGate(app, gate, (request, reply) => routes.faultOf(request, reply));

@@ -21,6 +21,7 @@ interface EventFlags extends GlobalFlags {
 type Item = Awaited<ReturnType<typeof listEvents.run>>['items'][number];
 
 const FOLLOW_EVERY_MS = 500;
+const CELL_CHARS_MAX = 300;
 const SEVERITY_STYLE: Readonly<Record<string, Style>> = { critical: 'red', high: 'red', medium: 'yellow' };
 
 export function events(host: CliHost, flags: EventFlags): Promise<number> {
@@ -60,7 +61,11 @@ function show(terminal: Terminal, item: Item): void {
 }
 
 function renderLine(terminal: Terminal, item: Item): void {
-  terminal.line(columnsOf(terminal).map((column) => column.paint?.(column.text(item), item) ?? column.text(item)).join('  '));
+  const cells = columnsOf(terminal).map((column) => {
+    const text = terminal.fit(column.text(item), CELL_CHARS_MAX);
+    return column.paint?.(text, item) ?? text;
+  });
+  terminal.line(cells.join('  '));
 }
 
 function columnsOf(terminal: Terminal): readonly Column<Item>[] {

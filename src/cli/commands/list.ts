@@ -7,6 +7,8 @@ import { renderTable, type Column } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { withSession } from './with-session.ts';
 
+const SUMMARY_CHARS_MAX = 1000;
+
 export function list(host: CliHost, flags: GlobalFlags): Promise<number> {
   return withSession(host, flags, async (session) => {
     const answer = await session.call(listConnectors, {});
@@ -16,7 +18,7 @@ export function list(host: CliHost, flags: GlobalFlags): Promise<number> {
     else {
       renderTable(terminal, columnsOf(terminal), answer.connectors);
       terminal.line();
-      terminal.line(answer.summary);
+      terminal.line(terminal.fit(answer.summary, SUMMARY_CHARS_MAX));
     }
     const enabled = answer.connectors.filter((connector) => connector.enabled);
     return exitOfHealth(enabled.map(({ health }) => health.status));

@@ -1,3 +1,5 @@
+import { EVENT_LIMITS } from '#core/event.ts';
+import { toPlainLine } from '#core/plain-text.ts';
 import { listNeighbours } from '#operations/list-neighbours.ts';
 import { EXIT } from '../exit-code.ts';
 import type { CliHost, GlobalFlags } from '../host.ts';
@@ -9,7 +11,7 @@ export function neighbours(host: CliHost, flags: GlobalFlags, connector: string,
     const answer = await session.call(listNeighbours, { connector, key });
     const { terminal } = host;
     if (terminal.json) terminal.document(answer);
-    else if (answer.neighbours.length === 0) terminal.line(`Nothing links to or from ${key}.`);
+    else if (answer.neighbours.length === 0) terminal.line(`Nothing links to or from ${toPlainLine(key, EVENT_LIMITS.keyCharsMax)}.`);
     else {
       renderTable(
         terminal,

@@ -1,7 +1,10 @@
+import { listConnectors } from '#operations/list-connectors.ts';
 import { runConnector } from '#operations/run-connector.ts';
 import { EXIT } from '../exit-code.ts';
-import type { CliHost, GlobalFlags } from '../host.ts';
+import type { CliHost, GlobalFlags, Session } from '../host.ts';
 import { given, withSession } from './with-session.ts';
+
+const MESSAGE_CHARS_MAX = 500;
 
 interface RunFlags extends GlobalFlags {
   readonly stream?: string;
@@ -11,15 +14,32 @@ interface RunFlags extends GlobalFlags {
 export function run(host: CliHost, flags: RunFlags, name: string): Promise<number> {
   return withSession(host, flags, async (session) => {
     host.terminal.progress(`pulling ${name}`);
-    const answer = await session.call(runConnector, given({ name, stream: flags.stream, accept_deletes: flags.acceptDeletes }));
+    const done = new AbortController();
+    const watching = session.kind === 'instance' ? showProgress(host, session, name, done.signal) : Promise.resolve();
+    const pulling = session.call(runConnector, given({ name, stream: flags.stream, accept_deletes: flags.acceptDeletes }));
+    const answer = await pulling.finally(() => done.abort());
+    await watching;
     const { terminal } = host;
     if (terminal.json) terminal.document(answer);
     else {
       for (const { stream, outcome, counts, message } of answer.runs) {
         const { appended, unchanged, deleted, failed } = counts;
-        terminal.line(`${name}/${stream}: ${outcome} - ${appended} new, ${unchanged} known, ${deleted} deleted, ${failed} failed${message === null ? '' : ` (${message})`}`);
+        terminal.line(`${name}/${stream}: ${outcome} - ${appended} new, ${unchanged} known, ${deleted} deleted, ${failed} failed${message === null ? '' : ` (${terminal.fit(message, MESSAGE_CHARS_MAX)})`}`);
       }
     }
     return answer.result === 'succeeded' ? EXIT.done : EXIT.unwell;
   });
+}
+
+const PROGRESS_EVERY_MS = 1000;
+
+/** What the running instance says the connector is doing, once a second, until the answer is there. */
+async function showProgress(host: CliHost, session: Session, name: string, done: AbortSignal): Promise<void> {
+  while (!done.aborted) {
+    await host.sleep(PROGRESS_EVERY_MS, done);
+    if (done.aborted) return;
+    const { connectors } = await session.call(listConnectors, {});
+    const activity = connectors.find((connector) => connector.name === name)?.activity;
+    if (activity !== undefined && !done.aborted) host.terminal.progress(`${name}: ${activity}`);
+  }
 }

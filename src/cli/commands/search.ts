@@ -23,9 +23,9 @@ export function search(host: CliHost, flags: SearchFlags, ...words: string[]): P
     }
     if (answer.total === 0) terminal.line(`No document matches ${toPlainLine(asked)}.`);
     for (const { connector, key, title, url, line, snippet } of answer.results) {
-      terminal.line(`${terminal.paint('bold', toPlainLine(title))}  ${terminal.paint('dim', `${connector}:${toPlainLine(key, 500)}${line === null ? '' : `:${line}`}`)}`);
+      terminal.line(`${terminal.paint('bold', terminal.fit(title, 200))}  ${terminal.paint('dim', `${connector}:${terminal.fit(key, 500)}${line === null ? '' : `:${line}`}`)}`);
       terminal.line(`  ${highlight(terminal, snippet)}`);
-      if (url !== null) terminal.line(`  ${terminal.paint('cyan', toPlainLine(url, 500))}`);
+      if (url !== null) terminal.line(`  ${terminal.paint('cyan', terminal.fit(url, 500))}`);
     }
     if (answer.total > answer.results.length) terminal.note(`${answer.results.length} of ${answer.total} shown; --limit shows more.`);
     return EXIT.done;
@@ -37,9 +37,9 @@ function highlight(terminal: Terminal, snippet: string): string {
   let shown = '';
   let from = 0;
   for (const match of snippet.matchAll(HIT)) {
-    shown += toPlainLine(snippet.slice(from, match.index), 1000);
-    shown += terminal.paint('inverse', toPlainLine(match[1] ?? '', 1000));
+    shown += terminal.fit(snippet.slice(from, match.index), 1000);
+    shown += terminal.paint('inverse', terminal.fit(match[1] ?? '', 1000));
     from = match.index + match[0].length;
   }
-  return shown + toPlainLine(snippet.slice(from), 1000);
+  return shown + terminal.fit(snippet.slice(from), 1000);
 }

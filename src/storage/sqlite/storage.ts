@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '#core/env.ts';
 import type { EventLog } from '#core/event-log.ts';
-import type { Fault } from '#core/fault.ts';
-import { Fault as FaultError } from '#core/fault.ts';
+import { Fault } from '#core/fault.ts';
 import type { Leases } from '#core/leases.ts';
 import type { Store } from '#core/store.ts';
 import { SqliteCalls } from './calls.ts';
@@ -27,6 +26,7 @@ import { SqliteTimeline } from './timeline.ts';
 export const STORAGE_LIMITS = {
   timelineRowsMax: 1_000_000, // the newest; the library keeps documents whatever their age
   forgetRowsMax: 500, // per housekeeping step: a longer delete would hold the writer
+  walBytesQuietMax: 8 * 1024 * 1024, // above it a quiet moment is used for a checkpoint
 } as const;
 
 export const DATA_FILE = 'weir.sqlite';
@@ -72,7 +72,7 @@ function makeDirectory(data: string): void {
   try {
     mkdirSync(data, { recursive: true, mode: DATA_DIR_MODE });
   } catch (error) {
-    throw new FaultError('storage_unreachable', `${data} cannot be created`, { cause: error, details: { place: data } });
+    throw new Fault('storage_unreachable', `${data} cannot be created`, { cause: error, details: { place: data } });
   }
 }
 
@@ -89,16 +89,19 @@ function assemble(db: DatabaseSync, place: string, { clock, partitionSecret }: S
   const timeline = new SqliteTimeline(db, writer, log);
   const library = new SqliteLibrary(db, writer, log);
   const sweep = new SeenSweep(db, writer, clock);
-  const pageCount = db.prepare('PRAGMA wal_checkpoint(PASSIVE)');
+  const walBytes = (): number => statSync(`${place}-wal`, { throwIfNoEntry: false })?.size ?? 0;
   return {
     log,
     leases,
     store: { runs: new SqliteRuns(db, writer), streams, entities: new SqliteEntities(db), calls: new SqliteCalls(db, writer), deadLetters, timeline, library },
     broken: () => writer.broken,
-    walBytes: () => Math.max(0, Number(pageCount.get()?.['log'] ?? 0)) * 4096,
+    walBytes,
     async housekeep() {
       const { timelineRowsMax, forgetRowsMax } = STORAGE_LIMITS;
-      return (await log.trim()) + (await timeline.forget(timelineRowsMax, forgetRowsMax)) + (await sweep.step(forgetRowsMax));
+      const removed = (await log.trim()) + (await timeline.forget(timelineRowsMax, forgetRowsMax)) + (await sweep.step(forgetRowsMax));
+      // Nothing left to remove: a quiet moment to bring the write-ahead log back to nothing.
+      if (removed === 0 && walBytes() > STORAGE_LIMITS.walBytesQuietMax) db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+      return removed;
     },
     close() {
       try {
