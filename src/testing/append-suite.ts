@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { LOG_LIMITS, type PullFailure } from '#core/event-log.ts';
+import type { SealedEvent } from '#core/event.ts';
 import { toFault } from '#core/fault.ts';
 import { streamLeaseName } from '#core/names.ts';
 import { needsCrash, type OpenHarness, type StorageSession, withStorage } from './engine-harness.ts';
@@ -202,6 +203,28 @@ function refusesWhole(openHarness: OpenHarness): void {
         code: 'fenced',
       });
       expect(await traceOf(session)).toEqual(NOTHING);
+    }));
+
+  it('a batch that fails half way leaves nothing behind, and the next one is stored as if it had never been', () =>
+    withStorage(openHarness, async (session) => {
+      const unreadable = {
+        payload: '{}',
+        get event(): SealedEvent['event'] {
+          throw new Error('cannot be read');
+        },
+      };
+      const [first, lost, next] = [1, 2, 3].map((version) => sample({ key: 'k', version }));
+      if (first === undefined || lost === undefined || next === undefined) throw new Error('three versions were made');
+      await session.log.register('r');
+      await append(session, first);
+      const checkpoint = await checkpointOf(session, { page: 2 });
+      await expect(session.log.append({ events: [lost, unreadable], checkpoint })).rejects.toThrow();
+      await append(session, next);
+      expect((await session.log.stats()).size).toBe(2);
+      expect(idsOf(await readAll(session, 'r', ALL_PARTITIONS))).toEqual(idsOf([first, next]));
+      expect((await session.store.streams.get(SAMPLE_STREAM))?.cursor).toBeUndefined();
+      expect(await session.store.entities.live(SAMPLE_STREAM, undefined, 10)).toEqual([{ key: 'k', version: 3 }]);
+      expect(await append(session, lost)).toEqual({ accepted: 1, duplicates: 0 });
     }));
 
   it('the lease of another stream stores nothing', () =>

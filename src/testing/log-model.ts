@@ -99,7 +99,9 @@ export class LogModel {
 
   append({ events, failures = [], checkpoint }: AppendBatch, nowMs: number): AppendResult {
     let accepted = 0;
-    for (const sealed of events) if (this.#accept(sealed, nowMs)) accepted += 1;
+    // All are read before the first is stored: a batch with an unreadable event leaves nothing behind.
+    const readable = events.map(({ event, payload }) => ({ event, payload }));
+    for (const sealed of readable) if (this.#accept(sealed, nowMs)) accepted += 1;
     if (checkpoint !== undefined) {
       const state = this.stateOf(checkpoint.stream);
       const reconcileDue = checkpoint.reconcile === undefined ? state.reconcileDue : checkpoint.reconcile === 'due';

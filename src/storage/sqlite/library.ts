@@ -110,7 +110,7 @@ function toResult(row: Record<string, unknown>): SearchResult {
     key: String(row['key']),
     title: String(row['title']),
     url: row['url'] === null ? undefined : urlAtLine(String(row['url']), line),
-    snippet: String(row['snippet']),
+    snippet: String(row['snippet']).replace(/\s+/g, ' '), // one line: layout of the source means nothing in a list
     line,
     score: -Number(row['rank']), // FTS5 gives better matches a more negative rank
     time: String(row['time']),
