@@ -87,6 +87,8 @@ export function versionOfCounter(count: number): number {
 export function sealEvent(source: EventSource, draft: EventDraft): SealedEvent {
   const checked = EventDraftSchema.safeParse(draft);
   if (!checked.success) throw invalidRecord(draft, z.prettifyError(checked.error));
+  // A lone surrogate has no UTF-8: stored, two such keys would become one.
+  if (!draft.key.isWellFormed()) throw invalidRecord(draft, 'the key holds half of a surrogate pair');
   const content = serialise(inOrder(draft), draft);
   const id = hash('sha256', `${prefixed(source.tenant)}${prefixed(source.connection)}${prefixed(source.stream)}${content}`, 'hex').slice(0, 40);
   const { tenant, connection, connector, stream } = source;

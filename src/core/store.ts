@@ -41,7 +41,7 @@ export interface RunStore {
   recent(of: ConnectionRef, limit: number): Promise<readonly Run[]>;
   /** Called once at start: marks runs without an end, left by a process that died, as failed with `cancelled`. Returns how many. */
   closeAbandoned(nowMs: number): Promise<number>;
-  /** The newest ended run that succeeded, per stream. */
+  /** When the newest run that succeeded ended, over all streams of the connection. */
   lastSuccess(of: ConnectionRef): Promise<number | undefined>;
 }
 

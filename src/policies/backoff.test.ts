@@ -13,39 +13,64 @@ const policies = fc.record({
   attemptsMax: fc.constant(3),
 }) satisfies fc.Arbitrary<RetryPolicy>;
 const chances = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
-const attempts = fc.oneof(fc.integer({ min: 0, max: 2 ** 31 }), fc.integer({ min: 0, max: 40 }), fc.constantFrom(-1, 0.5, NaN, Infinity, 1_024));
+const attempts = fc.oneof(
+  fc.integer({ min: 0, max: 2 ** 31 }),
+  fc.integer({ min: 0, max: 40 }),
+  fc.constantFrom(-1, 0.5, NaN, Infinity, 1_024),
+);
 const fixed = (chance: number) => ({ float: () => chance });
 
 function mean(policy: RetryPolicy, attempt: number): number {
-  const grid = Array.from({ length: 100 }, (_, n) => computeBackoffMs({ attempt, policy, random: fixed((n + 0.5) / 100) }));
+  const grid = Array.from({ length: 100 }, (_, n) =>
+    computeBackoffMs({ attempt, policy, random: fixed((n + 0.5) / 100) }),
+  );
   return grid.reduce((sum, waitMs) => sum + waitMs, 0) / grid.length;
 }
 
 describe('P2: every wait lies in the range of its jitter', () => {
   test('it is above 0, finite and at most capMs·(1 + jitterRatio), for any attempt up to 2^31 and any policy', () => {
     fc.assert(
-      fc.property(policies, chances, attempts, fc.option(fc.double({ min: 0, max: 1e12, noNaN: true }), { nil: undefined }), (policy, chance, attempt, previousMs) => {
-        const waitMs = computeBackoffMs({ attempt, policy, random: fixed(chance), ...(previousMs === undefined ? {} : { previousMs }) });
-        expect(waitMs).toBeGreaterThan(0);
-        expect(waitMs).toBeLessThanOrEqual(policy.capMs * (1 + (policy.jitter === 'proportional' ? policy.jitterRatio : 0)));
-      }),
+      fc.property(
+        policies,
+        chances,
+        attempts,
+        fc.option(fc.double({ min: 0, max: 1e12, noNaN: true }), { nil: undefined }),
+        (policy, chance, attempt, previousMs) => {
+          const waitMs = computeBackoffMs({
+            attempt,
+            policy,
+            random: fixed(chance),
+            ...(previousMs === undefined ? {} : { previousMs }),
+          });
+          expect(waitMs).toBeGreaterThan(0);
+          expect(waitMs).toBeLessThanOrEqual(
+            policy.capMs * (1 + (policy.jitter === 'proportional' ? policy.jitterRatio : 0)),
+          );
+        },
+      ),
       { numRuns: PROPERTY_RUNS },
     );
   });
 
   test('proportional, full and decorrelated fill exactly their own range', () => {
     fc.assert(
-      fc.property(policies, chances, fc.integer({ min: 0, max: 60 }), fc.integer({ min: 1, max: 100_000 }), (policy, chance, attempt, previousMs) => {
-        const plainMs = Math.min(policy.capMs, policy.baseMs * policy.factor ** attempt);
-        const lowMs = Math.min(policy.baseMs, policy.capMs);
-        const range = {
-          proportional: [plainMs * (1 - policy.jitterRatio), plainMs * (1 + policy.jitterRatio)],
-          full: [plainMs, 0],
-          decorrelated: [lowMs, Math.min(policy.capMs, Math.max(lowMs, previousMs * 3))],
-        }[policy.jitter] as [number, number]; // the record above has two numbers per strategy
-        const waitMs = computeBackoffMs({ attempt, policy, random: fixed(chance), previousMs });
-        expect(waitMs).toBeCloseTo(range[0] + (range[1] - range[0]) * chance, 3);
-      }),
+      fc.property(
+        policies,
+        chances,
+        fc.integer({ min: 0, max: 60 }),
+        fc.integer({ min: 1, max: 100_000 }),
+        (policy, chance, attempt, previousMs) => {
+          const plainMs = Math.min(policy.capMs, policy.baseMs * policy.factor ** attempt);
+          const lowMs = Math.min(policy.baseMs, policy.capMs);
+          const range = {
+            proportional: [plainMs * (1 - policy.jitterRatio), plainMs * (1 + policy.jitterRatio)],
+            full: [plainMs, 0],
+            decorrelated: [lowMs, Math.min(policy.capMs, Math.max(lowMs, previousMs * 3))],
+          }[policy.jitter] as [number, number]; // the record above has two numbers per strategy
+          const waitMs = computeBackoffMs({ attempt, policy, random: fixed(chance), previousMs });
+          expect(waitMs).toBeCloseTo(range[0] + (range[1] - range[0]) * chance, 3);
+        },
+      ),
       { numRuns: PROPERTY_RUNS },
     );
   });
@@ -65,11 +90,19 @@ describe('P2: every wait lies in the range of its jitter', () => {
 
   test('the wait is never below what the server asked for, and at most a tenth above it or the backoff', () => {
     fc.assert(
-      fc.property(policies, chances, attempts, fc.integer({ min: 0, max: 3_600_000 }), (policy, chance, attempt, retryAfterMs) => {
-        const waitMs = computeBackoffMs({ attempt, policy, random: fixed(chance), retryAfterMs });
-        expect(waitMs).toBeGreaterThanOrEqual(retryAfterMs);
-        expect(waitMs).toBeLessThanOrEqual(Math.max(retryAfterMs * (1 + RETRY_AFTER_SPREAD_RATIO), policy.capMs * (1 + policy.jitterRatio)));
-      }),
+      fc.property(
+        policies,
+        chances,
+        attempts,
+        fc.integer({ min: 0, max: 3_600_000 }),
+        (policy, chance, attempt, retryAfterMs) => {
+          const waitMs = computeBackoffMs({ attempt, policy, random: fixed(chance), retryAfterMs });
+          expect(waitMs).toBeGreaterThanOrEqual(retryAfterMs);
+          expect(waitMs).toBeLessThanOrEqual(
+            Math.max(retryAfterMs * (1 + RETRY_AFTER_SPREAD_RATIO), policy.capMs * (1 + policy.jitterRatio)),
+          );
+        },
+      ),
       { numRuns: PROPERTY_RUNS },
     );
   });
@@ -86,7 +119,10 @@ describe('P3: a herd of 1,000 clients through an outage of 60 s', () => {
   type Backoff = (attempt: number, previousMs: number | undefined) => number;
 
   /** Times of every retry, by attempt, until the outage is over; the client then succeeds. */
-  function retryTimes(backoff: Backoff, firstFailuresMs: readonly number[]): { readonly attempt: number; readonly atMs: number }[] {
+  function retryTimes(
+    backoff: Backoff,
+    firstFailuresMs: readonly number[],
+  ): { readonly attempt: number; readonly atMs: number }[] {
     return firstFailuresMs.flatMap((startMs) => {
       const times = [];
       let previousMs: number | undefined;
@@ -121,7 +157,12 @@ describe('P3: a herd of 1,000 clients through an outage of 60 s', () => {
       fc.property(seeds, (seed) => {
         const random = simulatedRandom(seed);
         const times = retryTimes((attempt) => computeBackoffMs({ attempt, policy: capped, random }), atOnce);
-        expect(peakOverMean(times.map(({ atMs }) => atMs), CAP_REACHED_MS)).toBeLessThanOrEqual(3);
+        expect(
+          peakOverMean(
+            times.map(({ atMs }) => atMs),
+            CAP_REACHED_MS,
+          ),
+        ).toBeLessThanOrEqual(3);
       }),
       { numRuns: HERD_RUNS },
     );
@@ -132,8 +173,16 @@ describe('P3: a herd of 1,000 clients through an outage of 60 s', () => {
       fc.property(seeds, (seed) => {
         const random = simulatedRandom(seed);
         const uncapped: RetryPolicy = { ...capped, capMs: Number.MAX_VALUE };
-        const times = retryTimes((attempt) => Math.min(capped.capMs, computeBackoffMs({ attempt, policy: uncapped, random })), atOnce);
-        expect(peakOverMean(times.map(({ atMs }) => atMs), CAP_REACHED_MS)).toBeGreaterThan(3);
+        const times = retryTimes(
+          (attempt) => Math.min(capped.capMs, computeBackoffMs({ attempt, policy: uncapped, random })),
+          atOnce,
+        );
+        expect(
+          peakOverMean(
+            times.map(({ atMs }) => atMs),
+            CAP_REACHED_MS,
+          ),
+        ).toBeGreaterThan(3);
       }),
       { numRuns: HERD_RUNS },
     );
@@ -145,8 +194,14 @@ describe('P3: a herd of 1,000 clients through an outage of 60 s', () => {
         const random = simulatedRandom(seed);
         const polls = Array.from({ length: CLIENTS }, () => random.float() * OUTAGE_MS);
         const policy: RetryPolicy = { ...RETRY_DEFAULTS, jitter };
-        const backoff: Backoff = (attempt, previousMs) => computeBackoffMs({ attempt, policy, random, ...(previousMs === undefined ? {} : { previousMs }) });
-        expect(peakOverMean(retryTimes(backoff, polls).map(({ atMs }) => atMs), 0)).toBeLessThanOrEqual(3);
+        const backoff: Backoff = (attempt, previousMs) =>
+          computeBackoffMs({ attempt, policy, random, ...(previousMs === undefined ? {} : { previousMs }) });
+        expect(
+          peakOverMean(
+            retryTimes(backoff, polls).map(({ atMs }) => atMs),
+            0,
+          ),
+        ).toBeLessThanOrEqual(3);
       }),
       { numRuns: HERD_RUNS },
     );

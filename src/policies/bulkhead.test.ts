@@ -7,26 +7,31 @@ import { PROPERTY_RUNS } from './fixtures/property-runs.ts';
 describe('bulkhead', () => {
   test('never more calls under way than allowed, the rest in the order they came, under every interleaving', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.scheduler(), fc.integer({ min: 1, max: 4 }), fc.array(fc.boolean(), { minLength: 1, maxLength: 12, size: 'max' }), async (scheduler, concurrencyMax, failing) => {
-        const bulkhead = new Bulkhead('docs', () => 0, { concurrencyMax });
-        const entered: number[] = [];
-        let underWay = 0;
-        const calls = failing.map((fails, index) =>
-          bulkhead
-            .run(async () => {
-              entered.push(index);
-              underWay += 1;
-              expect(underWay).toBeLessThanOrEqual(concurrencyMax);
-              await scheduler.schedule(Promise.resolve());
-              underWay -= 1;
-              if (fails) throw new Fault('upstream_unavailable', 'it failed');
-            })
-            .catch(() => undefined),
-        );
-        await scheduler.waitFor(Promise.all(calls));
-        expect(entered).toEqual(failing.map((_, index) => index));
-        expect(bulkhead.getStats()).toEqual({ running: 0, waiting: 0 });
-      }),
+      fc.asyncProperty(
+        fc.scheduler(),
+        fc.integer({ min: 1, max: 4 }),
+        fc.array(fc.boolean(), { minLength: 1, maxLength: 12, size: 'max' }),
+        async (scheduler, concurrencyMax, failing) => {
+          const bulkhead = new Bulkhead('docs', () => 0, { concurrencyMax });
+          const entered: number[] = [];
+          let underWay = 0;
+          const calls = failing.map((fails, index) =>
+            bulkhead
+              .run(async () => {
+                entered.push(index);
+                underWay += 1;
+                expect(underWay).toBeLessThanOrEqual(concurrencyMax);
+                await scheduler.schedule(Promise.resolve());
+                underWay -= 1;
+                if (fails) throw new Fault('upstream_unavailable', 'it failed');
+              })
+              .catch(() => undefined),
+          );
+          await scheduler.waitFor(Promise.all(calls));
+          expect(entered).toEqual(failing.map((_, index) => index));
+          expect(bulkhead.getStats()).toEqual({ running: 0, waiting: 0 });
+        },
+      ),
       { numRuns: PROPERTY_RUNS },
     );
   });
@@ -36,7 +41,11 @@ describe('bulkhead', () => {
     const gate = Promise.withResolvers<void>();
     const first = bulkhead.run(() => gate.promise);
     const second = bulkhead.run(() => gate.promise);
-    await expect(bulkhead.run(() => Promise.reject(new Error('was called')))).rejects.toMatchObject({ code: 'rate_limited', retryAtMs: 6_000, details: { connection: 'docs' } });
+    await expect(bulkhead.run(() => Promise.reject(new Error('was called')))).rejects.toMatchObject({
+      code: 'rate_limited',
+      retryAtMs: 6_000,
+      details: { connection: 'docs' },
+    });
     gate.resolve();
     await Promise.all([first, second]);
   });

@@ -58,7 +58,10 @@ export class Bulkhead {
     const { concurrencyMax, waitingMax } = this.#options;
     if (this.#waiting.length >= waitingMax) {
       const message = `${this.#name} has ${concurrencyMax} calls under way and ${waitingMax} waiting; lower its load or raise its concurrency`;
-      throw new Fault('rate_limited', message, { details: { connection: this.#name, limit: 'concurrency' }, retryAtMs: this.#now() + REFUSED_RETRY_MS });
+      throw new Fault('rate_limited', message, {
+        details: { connection: this.#name, limit: 'concurrency' },
+        retryAtMs: this.#now() + REFUSED_RETRY_MS,
+      });
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const waiting: Waiting = { enter: resolve };

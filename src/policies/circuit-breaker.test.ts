@@ -18,7 +18,11 @@ function simulatedWorld() {
   return { world, env: { clock, random: { float: () => world.chance } }, pass };
 }
 
-function settle(breaker: Pick<CircuitBreaker, 'recordSuccess' | 'recordFailure' | 'release'>, permit: Permit, outcome: Outcome): void {
+function settle(
+  breaker: Pick<CircuitBreaker, 'recordSuccess' | 'recordFailure' | 'release'>,
+  permit: Permit,
+  outcome: Outcome,
+): void {
   if (outcome === 'success') breaker.recordSuccess(permit);
   else if (outcome === 'failure') breaker.recordFailure(permit);
   else breaker.release(permit);
@@ -75,10 +79,32 @@ class ReferenceBreaker {
 describe('P5: the breaker is its reference model', () => {
   const commands = fc.array(
     fc.oneof(
-      { weight: 4, arbitrary: fc.record({ do: fc.constant('allow' as const), chance: fc.constantFrom(0, 0.19, 0.2, 0.9) }) },
-      { weight: 5, arbitrary: fc.record({ do: fc.constant('settle' as const), back: fc.nat(3), outcome: fc.constantFrom<Outcome>('failure', 'failure', 'failure', 'success', 'abort') }) },
-      { weight: 2, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.constantFrom(1, 300, 699, 700, 999, 1_000, 2_000) }) },
-      { weight: 1, arbitrary: fc.record({ do: fc.constant('stepWall' as const), ms: fc.constantFrom(-3.2e11, -3_600_000, -1_000, 1_000, 3_600_000, 3.2e11) }) },
+      {
+        weight: 4,
+        arbitrary: fc.record({ do: fc.constant('allow' as const), chance: fc.constantFrom(0, 0.19, 0.2, 0.9) }),
+      },
+      {
+        weight: 5,
+        arbitrary: fc.record({
+          do: fc.constant('settle' as const),
+          back: fc.nat(3),
+          outcome: fc.constantFrom<Outcome>('failure', 'failure', 'failure', 'success', 'abort'),
+        }),
+      },
+      {
+        weight: 2,
+        arbitrary: fc.record({
+          do: fc.constant('pass' as const),
+          ms: fc.constantFrom(1, 300, 699, 700, 999, 1_000, 2_000),
+        }),
+      },
+      {
+        weight: 1,
+        arbitrary: fc.record({
+          do: fc.constant('stepWall' as const),
+          ms: fc.constantFrom(-3.2e11, -3_600_000, -1_000, 1_000, 3_600_000, 3.2e11),
+        }),
+      },
     ),
     { maxLength: 80, size: 'max' },
   );
@@ -124,7 +150,10 @@ describe('P5: the breaker is its reference model', () => {
 });
 
 describe('P6: one trial at a time', () => {
-  const callers = fc.array(fc.constantFrom<Outcome | 'never' | 'tick'>('success', 'failure', 'abort', 'never', 'tick'), { minLength: 2, maxLength: 14, size: 'max' });
+  const callers = fc.array(
+    fc.constantFrom<Outcome | 'never' | 'tick'>('success', 'failure', 'abort', 'never', 'tick'),
+    { minLength: 2, maxLength: 14, size: 'max' },
+  );
 
   test('under every interleaving at most one trial is in flight, and one that never settles frees its place at its timeout', async () => {
     let trialsTotal = 0;
@@ -143,7 +172,9 @@ describe('P6: one trial at a time', () => {
           if (permit.trial) {
             trialsTotal += 1;
             inFlight.set(permit, world.monotonicMs);
-            const alive = [...inFlight.values()].filter((sinceMs) => world.monotonicMs - sinceMs < OPTIONS.trialTimeoutMs);
+            const alive = [...inFlight.values()].filter(
+              (sinceMs) => world.monotonicMs - sinceMs < OPTIONS.trialTimeoutMs,
+            );
             expect(alive.length).toBe(1);
           }
           await scheduler.schedule(Promise.resolve(), 'answers');
@@ -200,7 +231,14 @@ describe('the breaker tells what it does', () => {
     const breaker = openBreaker(env);
     pass(400);
     expect(breaker.allow()).toBeUndefined();
-    expect(breaker.getStats()).toEqual({ state: 'open', failures: 3, probeInMs: 600, notClosedForMs: 400, openedTotal: 1, refusedTotal: 1 });
+    expect(breaker.getStats()).toEqual({
+      state: 'open',
+      failures: 3,
+      probeInMs: 600,
+      notClosedForMs: 400,
+      openedTotal: 1,
+      refusedTotal: 1,
+    });
     pass(600);
     world.chance = 0.5;
     expect(breaker.allow()).toBeUndefined();
@@ -226,7 +264,8 @@ describe('the breaker tells what it does', () => {
   test('failures count in a row: a success between them starts over', () => {
     const { env } = simulatedWorld();
     const breaker = new CircuitBreaker(env, OPTIONS);
-    for (const outcome of ['failure', 'failure', 'success', 'failure', 'failure'] as const) settle(breaker, breaker.allow() ?? { trial: false }, outcome);
+    for (const outcome of ['failure', 'failure', 'success', 'failure', 'failure'] as const)
+      settle(breaker, breaker.allow() ?? { trial: false }, outcome);
     expect(breaker.getStats()).toMatchObject({ state: 'closed', failures: 2 });
   });
 });

@@ -33,7 +33,11 @@ export interface Permit {
 export type CircuitState =
   | { readonly state: 'closed'; readonly failures: number; readonly permit: Permit }
   | { readonly state: 'open'; readonly openedAtMs: number }
-  | { readonly state: 'half_open'; readonly openedAtMs: number; readonly trial: { readonly permit: Permit; readonly startedAtMs: number } | undefined };
+  | {
+      readonly state: 'half_open';
+      readonly openedAtMs: number;
+      readonly trial: { readonly permit: Permit; readonly startedAtMs: number } | undefined;
+    };
 
 export interface BreakerStats {
   readonly state: CircuitState['state'];
@@ -56,7 +60,10 @@ export class CircuitBreaker {
   #openedTotal = 0;
   #refusedTotal = 0;
 
-  constructor(env: { readonly clock: Pick<Clock, 'monotonic'>; readonly random: Pick<Random, 'float'> }, options: Partial<BreakerOptions> = {}) {
+  constructor(
+    env: { readonly clock: Pick<Clock, 'monotonic'>; readonly random: Pick<Random, 'float'> },
+    options: Partial<BreakerOptions> = {},
+  ) {
     this.#options = { ...BREAKER_DEFAULTS, ...options };
     this.#clock = env.clock;
     this.#random = env.random;

@@ -12,11 +12,20 @@ function guardOf(options: Partial<GuardOptions> = {}) {
   const env = { clock, random: simulatedRandom(7) };
   const calls: CallRecord[] = [];
   const guard = createGuard({ connection: 'docs', onCall: (call) => calls.push(call), ...options }, env);
-  const failWith = (code: FaultCode, times = 1) => Array.from({ length: times }, () => guard.call('list', () => Promise.reject(new Fault(code, 'it failed'))).catch((thrown: unknown) => thrown as Fault)); // a guard throws Faults only
+  const failWith = (code: FaultCode, times = 1) =>
+    Array.from({ length: times }, () =>
+      guard
+        .call('list', () => Promise.reject(new Fault(code, 'it failed')))
+        .catch((thrown: unknown) => thrown as Fault),
+    ); // a guard throws Faults only
   return { clock, env, guard, calls, failWith };
 }
 const never = (): Promise<never> => new Promise(() => undefined);
-const caught = (promise: Promise<unknown>): Promise<Fault> => promise.then(() => Promise.reject(new Error('it succeeded')), (thrown: unknown) => thrown as Fault); // checked by each test
+const caught = (promise: Promise<unknown>): Promise<Fault> =>
+  promise.then(
+    () => Promise.reject(new Error('it succeeded')),
+    (thrown: unknown) => thrown as Fault,
+  ); // checked by each test
 
 describe('what a guarded call does', () => {
   test('a success returns its value and is recorded with operation and duration', async () => {
@@ -30,7 +39,9 @@ describe('what a guarded call does', () => {
 
   test('every try is recorded, a refusal of our own is not', async () => {
     const { clock, guard, calls } = guardOf({ breaker: { failuresToOpen: 2 } });
-    const outcome = caught(guard.call('list', () => Promise.reject(new Fault('upstream_unavailable', '503')), { idempotent: true }));
+    const outcome = caught(
+      guard.call('list', () => Promise.reject(new Fault('upstream_unavailable', '503')), { idempotent: true }),
+    );
     await clock.advance(10_000);
     expect((await outcome).code).toBe('circuit_open'); // the third try met the circuit that the second had opened
     expect(calls.map(({ fault }) => fault?.code)).toEqual(['upstream_unavailable', 'upstream_unavailable']);
@@ -38,7 +49,10 @@ describe('what a guarded call does', () => {
 
   test('whatever is thrown, the caller gets a Fault', async () => {
     const { guard } = guardOf();
-    expect(await caught(guard.call('list', () => Promise.reject(new Error('boom'))))).toMatchObject({ code: 'internal', message: 'boom' });
+    expect(await caught(guard.call('list', () => Promise.reject(new Error('boom'))))).toMatchObject({
+      code: 'internal',
+      message: 'boom',
+    });
     expect(await caught(guard.call('list', () => { throw new RangeError('at once'); }))).toMatchObject({ code: 'internal' }); // prettier-ignore
   });
 
@@ -52,20 +66,32 @@ describe('what a guarded call does', () => {
 });
 
 describe('the circuit of a connection', () => {
-  test.for(Object.keys(FAULTS) as FaultCode[])('%s opens it exactly when its row says that the other side is ill', async (code) => {
-    const { guard, failWith } = guardOf();
-    await Promise.all(failWith(code, 5));
-    expect(guard.stats().circuit).toBe(FAULTS[code].breaker ? 'open' : 'closed');
-  });
+  test.for(Object.keys(FAULTS) as FaultCode[])(
+    '%s opens it exactly when its row says that the other side is ill',
+    async (code) => {
+      const { guard, failWith } = guardOf();
+      await Promise.all(failWith(code, 5));
+      expect(guard.stats().circuit).toBe(FAULTS[code].breaker ? 'open' : 'closed');
+    },
+  );
 
   test('when open, calls are refused without going out, with the time of the next trial', async () => {
     const { clock, guard, calls, failWith } = guardOf();
     await Promise.all(failWith('upstream_unavailable', 5));
     await clock.advance(10_000);
     const fault = await caught(guard.call('list', () => Promise.resolve()));
-    expect(fault).toMatchObject({ code: 'circuit_open', details: { connection: 'docs' }, retryAtMs: clock.now() + 50_000 });
+    expect(fault).toMatchObject({
+      code: 'circuit_open',
+      details: { connection: 'docs' },
+      retryAtMs: clock.now() + 50_000,
+    });
     expect(calls).toHaveLength(5);
-    expect(guard.stats()).toEqual({ circuit: 'open', opensUntilMs: clock.now() + 50_000, notClosedForMs: 10_000, activity: { kind: 'open', probeInMs: 50_000 } });
+    expect(guard.stats()).toEqual({
+      circuit: 'open',
+      opensUntilMs: clock.now() + 50_000,
+      notClosedForMs: 10_000,
+      activity: { kind: 'open', probeInMs: 50_000 },
+    });
   });
 
   test('a clear no from the other side shows that it is well: a 404 as trial closes the circuit', async () => {
@@ -123,18 +149,30 @@ describe('the circuit of a connection', () => {
     expect(guard.stats().circuit).toBe('closed'); // four of five: the late one belonged to a state that is over
   });
 
-  test('a circuit of the host refuses too, and a refusal by the connection gives the host\'s trial back', async () => {
+  test("a circuit of the host refuses too, and a refusal by the connection gives the host's trial back", async () => {
     const clock = new SimulatedClock();
     const env = { clock, random: simulatedRandom(7) };
     const circuit = new CircuitBreaker(env, { failuresToOpen: 2 });
     const host = new HostBreaker(circuit);
-    const guardFor = (tenant: string) => createGuard({ connection: `docs of ${tenant}`, hostBreaker: host.forTenant(tenant), breaker: { failuresToOpen: 2, cooldownMs: 300_000 } }, env);
+    const guardFor = (tenant: string) =>
+      createGuard(
+        {
+          connection: `docs of ${tenant}`,
+          hostBreaker: host.forTenant(tenant),
+          breaker: { failuresToOpen: 2, cooldownMs: 300_000 },
+        },
+        env,
+      );
     const [acme, globex, hooli] = [guardFor('acme'), guardFor('globex'), guardFor('hooli')];
-    const fail = (guard: typeof acme) => guard.call('list', () => Promise.reject(new Fault('upstream_unavailable', '503'))).catch(() => undefined);
+    const fail = (guard: typeof acme) =>
+      guard.call('list', () => Promise.reject(new Fault('upstream_unavailable', '503'))).catch(() => undefined);
     for (const guard of [acme, acme, globex]) await fail(guard);
     expect(circuit.getStats().state).toBe('closed'); // one failure since the second tenant met it
     await fail(globex);
-    expect(await caught(hooli.call('list', () => Promise.resolve()))).toMatchObject({ code: 'circuit_open', message: expect.stringContaining('the host of docs of hooli') });
+    expect(await caught(hooli.call('list', () => Promise.resolve()))).toMatchObject({
+      code: 'circuit_open',
+      message: expect.stringContaining('the host of docs of hooli'),
+    });
     await clock.advance(120_000);
     expect((await caught(acme.call('list', () => Promise.resolve()))).message).toContain('calls to docs of acme');
     await hooli.call('list', () => Promise.resolve());
@@ -144,10 +182,16 @@ describe('the circuit of a connection', () => {
 
 describe('time limits and stopping', () => {
   test('the overall limit covers all tries and the waits between them', async () => {
-    const { clock, guard, calls } = guardOf({ attemptTimeoutMs: 1_000, overallTimeoutMs: 2_500, retry: { attemptsMax: 10 } });
+    const { clock, guard, calls } = guardOf({
+      attemptTimeoutMs: 1_000,
+      overallTimeoutMs: 2_500,
+      retry: { attemptsMax: 10 },
+    });
     const startMs = clock.monotonic();
     let endedAtMs = 0;
-    const outcome = caught(guard.call('list', never, { idempotent: true })).finally(() => (endedAtMs = clock.monotonic()));
+    const outcome = caught(guard.call('list', never, { idempotent: true })).finally(
+      () => (endedAtMs = clock.monotonic()),
+    );
     await clock.advance(60_000);
     expect(await outcome).toMatchObject({ code: 'upstream_timeout', message: expect.stringContaining('2500 ms') });
     expect(endedAtMs - startMs).toBe(2_500);
@@ -160,7 +204,9 @@ describe('time limits and stopping', () => {
     const stop = new AbortController();
     let seen: AbortSignal | undefined;
     const mine = caught(guard.call('list', (attempt) => { seen = attempt.signal; return never(); }, { signal: stop.signal })); // prettier-ignore
-    const theirs = guard.call('list', () => clock.sleep(5_000).then(() => 'theirs'), { signal: new AbortController().signal });
+    const theirs = guard.call('list', () => clock.sleep(5_000).then(() => 'theirs'), {
+      signal: new AbortController().signal,
+    });
     await clock.turn();
     stop.abort();
     expect((await mine).code).toBe('cancelled');
@@ -173,7 +219,12 @@ describe('time limits and stopping', () => {
   test('an abort between two tries ends the wait, and nothing more goes out', async () => {
     const { clock, guard, calls } = guardOf();
     const stop = new AbortController();
-    const outcome = caught(guard.call('list', () => Promise.reject(new Fault('upstream_unavailable', '503')), { idempotent: true, signal: stop.signal }));
+    const outcome = caught(
+      guard.call('list', () => Promise.reject(new Fault('upstream_unavailable', '503')), {
+        idempotent: true,
+        signal: stop.signal,
+      }),
+    );
     await clock.advance(100);
     expect(guard.stats().activity).toMatchObject({ kind: 'retrying', attempt: 2, attemptsMax: 3 });
     stop.abort();
@@ -181,6 +232,26 @@ describe('time limits and stopping', () => {
     await clock.advance(60_000);
     expect(calls).toHaveLength(1);
     expect(guard.stats()).toEqual({ circuit: 'closed' });
+  });
+
+  test('a waiting call that is stopped in the very moment it gets its place does not go out', async () => {
+    for (let microtasks = 0; microtasks < 30; microtasks += 1) {
+      const { clock, guard } = guardOf({ bulkhead: { concurrencyMax: 1 } });
+      const gate = Promise.withResolvers<void>();
+      const stop = new AbortController();
+      const sentAfterStop: boolean[] = [];
+      void guard.call('list', () => gate.promise);
+      const outcome = guard
+        .call('list', async () => void sentAfterStop.push(stop.signal.aborted), { signal: stop.signal })
+        .catch(() => undefined);
+      await clock.turn();
+      gate.resolve();
+      for (let n = 0; n < microtasks; n += 1) await Promise.resolve();
+      stop.abort();
+      await outcome;
+      expect(sentAfterStop).not.toContain(true);
+      expect(await guard.call('list', () => Promise.resolve('next'))).toBe('next');
+    }
   });
 
   test('a thousand calls in flight need two timers, and close ends them', async () => {
@@ -207,17 +278,32 @@ describe('rate limits', () => {
     await second;
     expect(sentAtMs).toBeGreaterThanOrEqual(10_000);
     limiter.block(3_600_000);
-    expect(await caught(guard.call('list', never))).toMatchObject({ code: 'rate_limited', retryAtMs: clock.now() + 3_600_000 });
-    expect(guard.stats()).toEqual({ circuit: 'closed', activity: { kind: 'waiting', untilMs: clock.now() + 3_600_000 } });
+    expect(await caught(guard.call('list', never))).toMatchObject({
+      code: 'rate_limited',
+      retryAtMs: clock.now() + 3_600_000,
+    });
+    expect(guard.stats()).toEqual({
+      circuit: 'closed',
+      activity: { kind: 'waiting', untilMs: clock.now() + 3_600_000 },
+    });
   });
 
   test('what one connection is told, every connection with the same credential heeds', async () => {
     const clock = new SimulatedClock();
     const env = { clock, random: simulatedRandom(7) };
     const rateLimiter = new RateLimiter(clock);
-    const [one, other] = [createGuard({ connection: 'docs', rateLimiter }, env), createGuard({ connection: 'issues', rateLimiter }, env)];
-    await caught(one.call('list', () => Promise.reject(new Fault('rate_limited', '429', { retryAtMs: clock.now() + 90_000 }))));
-    expect(await caught(other.call('list', never))).toMatchObject({ code: 'rate_limited', retryAtMs: clock.now() + 90_000, details: { connection: 'issues' } });
+    const [one, other] = [
+      createGuard({ connection: 'docs', rateLimiter }, env),
+      createGuard({ connection: 'issues', rateLimiter }, env),
+    ];
+    await caught(
+      one.call('list', () => Promise.reject(new Fault('rate_limited', '429', { retryAtMs: clock.now() + 90_000 }))),
+    );
+    expect(await caught(other.call('list', never))).toMatchObject({
+      code: 'rate_limited',
+      retryAtMs: clock.now() + 90_000,
+      details: { connection: 'issues' },
+    });
   });
 
   test('a 429 without a time blocks for a minute and the fault gets that time', async () => {

@@ -110,13 +110,19 @@ class ConnectionGuard implements Guard {
     this.#env = env;
     this.#connection = connection;
     this.#momentMsMax = momentMsMax;
-    this.#overall = new Timeout(env.clock, { name: connection, timeoutMs: options.overallTimeoutMs ?? TIMEOUT_DEFAULTS.overallTimeoutMs });
+    this.#overall = new Timeout(env.clock, {
+      name: connection,
+      timeoutMs: options.overallTimeoutMs ?? TIMEOUT_DEFAULTS.overallTimeoutMs,
+    });
     this.#bulkhead = new Bulkhead(connection, () => env.clock.now(), options.bulkhead);
     this.#retry = new Retry(env, { momentMsMax, ...options.retry });
     this.#limiter = options.rateLimiter ?? new RateLimiter(env.clock);
     this.#breaker = new CircuitBreaker(env, options.breaker);
     this.#hostBreaker = options.hostBreaker;
-    this.#attempt = new Timeout(env.clock, { name: connection, timeoutMs: options.attemptTimeoutMs ?? TIMEOUT_DEFAULTS.attemptTimeoutMs });
+    this.#attempt = new Timeout(env.clock, {
+      name: connection,
+      timeoutMs: options.attemptTimeoutMs ?? TIMEOUT_DEFAULTS.attemptTimeoutMs,
+    });
     this.#onCall = options.onCall;
   }
 
@@ -199,7 +205,10 @@ class ConnectionGuard implements Guard {
     const waitMs = Math.max(breaker.getStats().probeInMs ?? 0, RETRY_AT_MS_MIN);
     const subject = breaker === this.#breaker ? this.#connection : `the host of ${this.#connection}`;
     const message = `calls to ${subject} are paused after repeated failures; next trial in ${Math.ceil(waitMs / 1_000)} s`;
-    throw new Fault('circuit_open', message, { details: { connection: this.#connection }, retryAtMs: this.#env.clock.now() + Math.ceil(waitMs) });
+    throw new Fault('circuit_open', message, {
+      details: { connection: this.#connection },
+      retryAtMs: this.#env.clock.now() + Math.ceil(waitMs),
+    });
   }
 
   /** A 429 is the limiter's: everybody with this credential waits, not only the call that was told. */
@@ -224,7 +233,10 @@ class ConnectionGuard implements Guard {
 
   /** One listener per signal however many calls it covers: a run makes thousands of calls with the same one. */
   #watch(signal: AbortSignal, operation: string): void {
-    if (signal.aborted) throw new Fault('cancelled', `${operation} of ${this.#connection} was not started: its run was stopped`, { cause: signal.reason });
+    if (signal.aborted)
+      throw new Fault('cancelled', `${operation} of ${this.#connection} was not started: its run was stopped`, {
+        cause: signal.reason,
+      });
     if (signal === this.#lastWatched) return;
     this.#lastWatched = signal;
     if (this.#watched.has(signal)) return;
@@ -235,7 +247,11 @@ class ConnectionGuard implements Guard {
   #stopCallsOf(signal: AbortSignal): void {
     for (const call of this.#overall.running()) {
       if (call.caller !== signal) continue;
-      call.stop(new Fault('cancelled', `${call.operation} of ${this.#connection} was stopped before it was done`, { cause: signal.reason }));
+      call.stop(
+        new Fault('cancelled', `${call.operation} of ${this.#connection} was stopped before it was done`, {
+          cause: signal.reason,
+        }),
+      );
     }
   }
 

@@ -1,4 +1,4 @@
-import { CircuitBreaker, type Permit } from './circuit-breaker.ts';
+import type { CircuitBreaker, Permit } from './circuit-breaker.ts';
 
 /** What the guard needs of a breaker: a connection's own, or one tenant's view of a host's. */
 export type Breaker = Pick<CircuitBreaker, 'allow' | 'recordSuccess' | 'recordFailure' | 'release' | 'getStats'>;
@@ -9,7 +9,10 @@ export type Breaker = Pick<CircuitBreaker, 'allow' | 'recordSuccess' | 'recordFa
  */
 export class HostBreaker {
   readonly #circuit: CircuitBreaker;
-  #failing: { readonly tenants: 'none' } | { readonly tenants: 'one'; readonly tenant: string } | { readonly tenants: 'several' } = { tenants: 'none' };
+  #failing:
+    | { readonly tenants: 'none' }
+    | { readonly tenants: 'one'; readonly tenant: string }
+    | { readonly tenants: 'several' } = { tenants: 'none' };
 
   constructor(circuit: CircuitBreaker) {
     this.#circuit = circuit;

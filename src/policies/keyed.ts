@@ -20,10 +20,11 @@ export class Keyed<T> {
     const value = known ?? this.#create(key);
     this.#entries.delete(key); // a Map keeps the order of insertion: last in, last to be forgotten
     this.#entries.set(key, value);
-    if (this.#entries.size > this.#keysMax) for (const oldest of this.#entries.keys()) {
-      this.#entries.delete(oldest);
-      break;
-    }
+    if (this.#entries.size > this.#keysMax)
+      for (const oldest of this.#entries.keys()) {
+        this.#entries.delete(oldest);
+        break;
+      }
     return value;
   }
 

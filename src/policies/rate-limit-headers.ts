@@ -35,7 +35,11 @@ export function parseRateLimitHeaders(headerOf: HeaderOf, nowMs: number): RateLi
   const draft = textOf('ratelimit');
   const windows =
     draft === undefined
-      ? [separateOf(textOf, 'ratelimit', serverNowMs) ?? separateOf(textOf, 'x-ratelimit', serverNowMs) ?? separateOf(textOf, 'x-rate-limit', serverNowMs)]
+      ? [
+          separateOf(textOf, 'ratelimit', serverNowMs) ??
+            separateOf(textOf, 'x-ratelimit', serverNowMs) ??
+            separateOf(textOf, 'x-rate-limit', serverNowMs),
+        ]
       : draftWindows(draft, textOf('ratelimit-policy') ?? '');
   const retryAfterMs = parseRetryAfter(textOf('retry-after'), { nowMs, serverDateMs: serverNowMs });
   return {
@@ -52,10 +56,16 @@ function draftWindows(limits: string, policies: string): WindowReading[] {
     return toWindows('default', field('limit'), field('remaining'), field('reset'));
   }
   const quotas = new Map(itemsOf(policies).map(({ name, parameters }) => [name, parameters.get('q')]));
-  return items.flatMap(({ name, parameters }) => toWindows(name, quotas.get(name), parameters.get('r'), parameters.get('t')));
+  return items.flatMap(({ name, parameters }) =>
+    toWindows(name, quotas.get(name), parameters.get('r'), parameters.get('t')),
+  );
 }
 
-function separateOf(textOf: (name: string) => string | undefined, prefix: string, serverNowMs: number): WindowReading | undefined {
+function separateOf(
+  textOf: (name: string) => string | undefined,
+  prefix: string,
+  serverNowMs: number,
+): WindowReading | undefined {
   // `100, 100;w=60` was allowed for the limit: the first number is the one that counts now.
   const limit = numberOf(textOf(`${prefix}-limit`)?.split(/[,;]/, 1)[0]);
   const reset = numberOf(textOf(`${prefix}-reset`));
@@ -71,9 +81,21 @@ function secondsUntil(reset: number, serverNowMs: number): number {
 }
 
 /** Without a remaining count and a reset nothing can be decided: then there is no window. */
-function toWindows(name: string, limit: number | undefined, remaining: number | undefined, resetInSeconds: number | undefined): WindowReading[] {
+function toWindows(
+  name: string,
+  limit: number | undefined,
+  remaining: number | undefined,
+  resetInSeconds: number | undefined,
+): WindowReading[] {
   if (remaining === undefined || resetInSeconds === undefined) return [];
-  return [{ name: name.slice(0, WINDOW_NAME_LENGTH_MAX), remaining, resetInMs: resetInSeconds * 1_000, ...(limit === undefined ? {} : { limit }) }];
+  return [
+    {
+      name: name.slice(0, WINDOW_NAME_LENGTH_MAX),
+      remaining,
+      resetInMs: resetInSeconds * 1_000,
+      ...(limit === undefined ? {} : { limit }),
+    },
+  ];
 }
 
 interface Item {

@@ -18,7 +18,10 @@ export interface GrantOptions {
  * Resolves when the limiter has granted a request. A wait beyond a moment is not slept: it throws `rate_limited` with the
  * time, the run yields and its worker is free.
  */
-export async function awaitGrant(limiter: RateLimiter, { env, name, momentMsMax, stop, onWait }: GrantOptions): Promise<void> {
+export async function awaitGrant(
+  limiter: RateLimiter,
+  { env, name, momentMsMax, stop, onWait }: GrantOptions,
+): Promise<void> {
   const startedAtMs = env.clock.monotonic();
   // Others may take what came free first; the moment, measured from the start, ends the loop.
   for (let decision = limiter.take(); !decision.granted; decision = limiter.take()) {

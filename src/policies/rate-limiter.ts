@@ -30,7 +30,12 @@ export interface RateRefusal {
 }
 
 export interface RateLimiterStats {
-  readonly windows: readonly { readonly name: string; readonly limit?: number; readonly remaining: number; readonly resetAtMs: number }[];
+  readonly windows: readonly {
+    readonly name: string;
+    readonly limit?: number;
+    readonly remaining: number;
+    readonly resetAtMs: number;
+  }[];
   readonly blockedUntilMs?: number;
 }
 
@@ -158,6 +163,7 @@ export class RateLimiter {
 
 function shareOf(limit: RateLimit, shareMax: number): RateLimit {
   // At least one: a share that rounds to nothing would stop the connection for ever.
-  if (limit.kind === 'token_bucket') return { ...limit, ratePerSecond: limit.ratePerSecond * shareMax, burst: Math.max(1, limit.burst * shareMax) };
+  if (limit.kind === 'token_bucket')
+    return { ...limit, ratePerSecond: limit.ratePerSecond * shareMax, burst: Math.max(1, limit.burst * shareMax) };
   return { ...limit, quota: Math.max(1, Math.floor(limit.quota * shareMax)) };
 }

@@ -27,7 +27,8 @@ export function parseRetryAfter(header: string | null | undefined, context: Retr
   if (SECONDS.test(text)) return Math.min(Number(text) * 1_000, capMs);
   if (DIGITS.test(text)) return capMs; // more than ten digits of seconds: no number we would wait out, and surely no "now"
 
-  const serverNowMs = context.serverDateMs !== undefined && Number.isFinite(context.serverDateMs) ? context.serverDateMs : context.nowMs;
+  const serverNowMs =
+    context.serverDateMs !== undefined && Number.isFinite(context.serverDateMs) ? context.serverDateMs : context.nowMs;
   const dateMs = parseHttpDate(text, serverNowMs);
   if (dateMs === undefined) return undefined;
   return Math.min(Math.max(dateMs - serverNowMs, 0), capMs);

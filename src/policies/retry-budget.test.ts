@@ -7,7 +7,14 @@ import { RETRY_BUDGET_DEFAULTS, RetryBudget } from './retry-budget.ts';
 const { ratio, burst, windowMs } = RETRY_BUDGET_DEFAULTS;
 
 describe('P4: repetitions stay a tenth of the requests', () => {
-  const steps = fc.array(fc.record({ afterMs: fc.constantFrom(0, 1, 500, 10_000, 60_000, 300_000), requests: fc.nat(50), retriesWanted: fc.nat(60) }), { maxLength: 40, size: 'max' });
+  const steps = fc.array(
+    fc.record({
+      afterMs: fc.constantFrom(0, 1, 500, 10_000, 60_000, 300_000),
+      requests: fc.nat(50),
+      retriesWanted: fc.nat(60),
+    }),
+    { maxLength: 40, size: 'max' },
+  );
 
   test('in every window of two minutes, retries <= 10 % of its requests + burst, for any pattern of failures', () => {
     let refusedTotal = 0;

@@ -32,7 +32,7 @@ export class RetryBudget {
 
   /** Call once per request, before its first try: counted afterwards, a slow outage would look like no traffic. */
   recordRequest(): void {
-    this.#reserve = Math.min(this.#reserveMax, this.#reserve + this.#options.ratio);
+    this.#reserve += this.#options.ratio; // cut to the reserve when something is taken from it
   }
 
   /** True: one repetition is paid for. False: give up now, the fault goes to the caller. */

@@ -8,7 +8,10 @@ import { Retry, type RetryNotice, type RetryOptions } from './retry.ts';
 function retryOf(options: RetryOptions = {}) {
   const clock = new SimulatedClock();
   const notices: RetryNotice[] = [];
-  const retry = new Retry({ clock, random: simulatedRandom(1) }, { onRetry: (notice) => notices.push(notice), ...options });
+  const retry = new Retry(
+    { clock, random: simulatedRandom(1) },
+    { onRetry: (notice) => notices.push(notice), ...options },
+  );
   /** Fails with each of the faults in turn, then succeeds; says how it ended and how often it was tried. */
   const run = async (faults: readonly Fault[], call = { idempotent: true }, advanceMs = 120_000) => {
     let tries = 0;
@@ -94,7 +97,9 @@ describe('retry', () => {
   test('an abort ends the wait at once', async () => {
     const { clock, retry } = retryOf();
     const stop = new AbortController();
-    const outcome = retry.run(() => Promise.reject(ill()), { idempotent: true, stop }).catch((thrown: unknown) => thrown);
+    const outcome = retry
+      .run(() => Promise.reject(ill()), { idempotent: true, stop })
+      .catch((thrown: unknown) => thrown);
     await clock.advance(100);
     expect(retry.getWaiting()).toMatchObject({ attempt: 2, attemptsMax: 3 });
     stop.abort();

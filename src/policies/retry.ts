@@ -67,7 +67,12 @@ export class Retry {
   }
 
   /** Waits for the next try and says how long, or throws when there is none. */
-  async #pause(attempt: number, fault: Fault, { idempotent, stop }: RetryCall, previousMs: number | undefined): Promise<number> {
+  async #pause(
+    attempt: number,
+    fault: Fault,
+    { idempotent, stop }: RetryCall,
+    previousMs: number | undefined,
+  ): Promise<number> {
     const { attemptsMax } = this.#policy;
     if (!idempotent || !isRepeatable(fault) || attempt >= attemptsMax || stop?.signal.aborted === true) throw fault;
     const waitMs = this.#waitMs(attempt, fault, previousMs);
@@ -111,5 +116,10 @@ function isRepeatable(fault: Fault): boolean {
 /** The same fault with the time of the next try; a later time it already has stays. */
 export function withRetryAt(fault: Fault, retryAtMs: number): Fault {
   if (fault.retryAtMs !== undefined && fault.retryAtMs >= retryAtMs) return fault;
-  return new Fault(fault.code, fault.message, { details: fault.details, problems: fault.problems, cause: fault.cause ?? fault, retryAtMs });
+  return new Fault(fault.code, fault.message, {
+    details: fault.details,
+    problems: fault.problems,
+    cause: fault.cause ?? fault,
+    retryAtMs,
+  });
 }

@@ -40,7 +40,10 @@ class StrictServer {
     if (refusal === undefined) return undefined;
     const dateS = Math.floor(nowMs / 1_000);
     const isMoment = refusal.form === 'date' || refusal.form === 'reset';
-    this.#openAtMs = Math.max(this.#openAtMs, isMoment ? (dateS + refusal.waitS) * 1_000 : nowMs + refusal.waitS * 1_000);
+    this.#openAtMs = Math.max(
+      this.#openAtMs,
+      isMoment ? (dateS + refusal.waitS) * 1_000 : nowMs + refusal.waitS * 1_000,
+    );
     const date = new Date(dateS * 1_000).toUTCString();
     switch (refusal.form) {
       case 'seconds':
@@ -68,14 +71,23 @@ async function request(server: StrictServer, limiter: RateLimiter, clock: Simula
 /** A run: calls, and when told a time, yields until then. */
 async function runUntilDone(guard: Guard, clock: SimulatedClock, send: () => Promise<void>): Promise<void> {
   for (;;) {
-    const fault = await guard.call('list', send, { idempotent: true }).then(() => undefined, (thrown: unknown) => thrown as Fault); // a guard throws Faults only
+    const fault = await guard.call('list', send, { idempotent: true }).then(
+      () => undefined,
+      (thrown: unknown) => thrown as Fault,
+    ); // a guard throws Faults only
     if (fault === undefined) return;
     await clock.sleep(Math.max(0, (fault.retryAtMs ?? 0) - clock.now()) || 1_000);
   }
 }
 
 test('P10: no request leaves before the time the server stated, in any form, with any clock', async () => {
-  const refusals = fc.array(fc.record({ form: fc.constantFrom<Form>('seconds', 'date', 'reset', 'draft'), waitS: fc.constantFrom(0, 1, 7, 30, 600) }), { minLength: 1, maxLength: 5, size: 'max' });
+  const refusals = fc.array(
+    fc.record({
+      form: fc.constantFrom<Form>('seconds', 'date', 'reset', 'draft'),
+      waitS: fc.constantFrom(0, 1, 7, 30, 600),
+    }),
+    { minLength: 1, maxLength: 5, size: 'max' },
+  );
   const aheadMs = fc.constantFrom(0, 499, -3_600_000, 3_600_000, 365 * 86_400_000);
   const stepsMs = fc.array(fc.constantFrom(-3_600_000, 0, 3_600_000), { minLength: 3, maxLength: 3 });
   let requestsTotal = 0;
@@ -85,7 +97,11 @@ test('P10: no request leaves before the time the server stated, in any form, wit
       const env = { clock, random: simulatedRandom(seed) };
       const server = new StrictServer(clock, ahead, stated);
       const limiter = new RateLimiter(clock);
-      const runs = ['docs', 'issues'].map((connection) => runUntilDone(createGuard({ connection, rateLimiter: limiter }, env), clock, () => request(server, limiter, clock)));
+      const runs = ['docs', 'issues'].map((connection) =>
+        runUntilDone(createGuard({ connection, rateLimiter: limiter }, env), clock, () =>
+          request(server, limiter, clock),
+        ),
+      );
       for (const wallStep of wallSteps) {
         await clock.advance(400);
         clock.stepWall(wallStep);

@@ -69,20 +69,23 @@ describe('timeout', () => {
     await clock.turn();
   });
 
-  test.for([365 * 86_400_000, -365 * 86_400_000])('a wall clock stepped by %d ms ends nothing early and keeps nothing alive', async (stepMs) => {
-    const { clock, timeout } = timeoutOf();
-    const ended: string[] = [];
-    timeout.run(new Scope('first'), never).catch(() => ended.push('first'));
-    await clock.advance(500);
-    clock.stepWall(stepMs);
-    timeout.run(new Scope('second'), never).catch(() => ended.push('second'));
-    await clock.advance(500);
-    expect(ended).toEqual(['first']);
-    await clock.advance(499);
-    expect(ended).toEqual(['first']);
-    await clock.advance(1);
-    expect(ended).toEqual(['first', 'second']);
-  });
+  test.for([365 * 86_400_000, -365 * 86_400_000])(
+    'a wall clock stepped by %d ms ends nothing early and keeps nothing alive',
+    async (stepMs) => {
+      const { clock, timeout } = timeoutOf();
+      const ended: string[] = [];
+      timeout.run(new Scope('first'), never).catch(() => ended.push('first'));
+      await clock.advance(500);
+      clock.stepWall(stepMs);
+      timeout.run(new Scope('second'), never).catch(() => ended.push('second'));
+      await clock.advance(500);
+      expect(ended).toEqual(['first']);
+      await clock.advance(499);
+      expect(ended).toEqual(['first']);
+      await clock.advance(1);
+      expect(ended).toEqual(['first', 'second']);
+    },
+  );
 
   test('work that throws before it returns a promise leaves nothing behind', async () => {
     const { timeout } = timeoutOf();

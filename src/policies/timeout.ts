@@ -1,7 +1,7 @@
 import type { Clock } from '#core/env.ts';
 import { Fault } from '#core/fault.ts';
 import { DeadlineQueue } from './deadline-queue.ts';
-import { Scope } from './scope.ts';
+import type { Scope } from './scope.ts';
 
 export const TIMEOUT_DEFAULTS = {
   /** One try: connect, send, read the whole answer. */

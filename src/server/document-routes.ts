@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { Fault, FAULTS, type FaultCode, type FaultRow } from '#core/fault.ts';
 import type { Operation } from '#operations/operation.ts';
 import type { Metrics } from '#telemetry/metrics.ts';
-import { allowQuery } from './health-routes.ts';
+import { queryOf } from './query-members.ts';
 import { openApiDocument } from './openapi.ts';
 import { FAULT_PAGE, titleOf } from './problem.ts';
 
@@ -20,25 +20,25 @@ export function registerDocuments(app: FastifyInstance, options: DocumentRoutes)
   let openapi: string | undefined; // made once, when first asked for: most processes are never asked
 
   app.get('/openapi.json', (request, reply) => {
-    allowQuery(request);
+    queryOf(request);
     openapi ??= JSON.stringify(openApiDocument(operations, version));
     return reply.type('application/json; charset=utf-8').send(openapi);
   });
 
   app.get('/schema/weir.json', (request, reply) => {
-    allowQuery(request);
+    queryOf(request);
     return reply.type('application/schema+json').send(JSON.stringify(configSchema()));
   });
 
   app.get('/metrics', async (request, reply) => {
     if (!metricsEnabled) throw new Fault('route_unknown', 'metrics are off; OBS_METRICS_ENABLED=true turns them on');
-    allowQuery(request);
+    queryOf(request);
     const { contentType, body } = await metrics.render();
     return reply.type(contentType).send(body);
   });
 
   app.get(FAULT_PAGE, (request, reply) => {
-    allowQuery(request);
+    queryOf(request);
     return reply.type('text/html; charset=utf-8').send(faultPage());
   });
 }

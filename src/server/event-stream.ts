@@ -100,6 +100,7 @@ export class EventStream {
 
   async #look(): Promise<void> {
     const nowMs = this.#context.env.clock.monotonic();
+    for (const client of this.#clients) client.checkStall(nowMs, this.#limits.stallMs);
     if (nowMs - this.#heartbeatMs >= this.#limits.heartbeatMs) {
       this.#heartbeatMs = nowMs;
       for (const client of this.#clients) client.write(': still here\n\n');

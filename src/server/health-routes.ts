@@ -1,8 +1,9 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { Fault, toFault } from '#core/fault.ts';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { toFault } from '#core/fault.ts';
 import { listConnectors } from '#operations/list-connectors.ts';
 import { connectorsHealth, healthDraft, HEALTH_JSON, webhookHealth, worstOf } from './health-documents.ts';
 import { goneSignal, type SharedContext } from './operation-routes.ts';
+import { queryOf } from './query-members.ts';
 
 export interface ReadinessCheck {
   readonly name: string;
@@ -19,24 +20,24 @@ export interface HealthRoutes {
 export function registerHealth(app: FastifyInstance, { context, readiness, version }: HealthRoutes): void {
   // Looks at nothing: that it answers is the answer.
   app.get('/livez', (request) => {
-    allowQuery(request);
+    queryOf(request);
     return { status: 'live' };
   });
 
   // A connector that is down is not looked at: an orchestrator would kill the very thing that buffers its events.
   app.get('/readyz', async (request, reply) => {
-    allowQuery(request, 'verbose');
+    const { verbose } = queryOf(request, 'verbose');
     const checks = await readiness().catch((error: unknown) => [
       { name: 'readiness', ok: false, detail: toFault(error).hint },
     ]);
     const failing = checks.filter(({ ok }) => !ok);
     reply.code(failing.length === 0 ? 200 : 503);
-    const shown = isVerbose(request) ? checks : failing;
+    const shown = verbose === undefined || verbose === 'false' ? failing : checks;
     return { status: failing.length === 0 ? 'ready' : 'unready', ...(shown.length === 0 ? {} : { checks: shown }) };
   });
 
   app.get('/api/connectors/health', async (request, reply) => {
-    allowQuery(request);
+    queryOf(request);
     const { connectors } = await listConnectors.run(contextOf(context, reply), {});
     const health = connectorsHealth(connectors);
     reply.header('vary', 'accept');
@@ -45,7 +46,7 @@ export function registerHealth(app: FastifyInstance, { context, readiness, versi
   });
 
   app.get('/webhooks/health', async (request) => {
-    allowQuery(request);
+    queryOf(request);
     const mine = context.engine.connections.filter(({ tenant }) => context.tenants.includes(tenant));
     const statuses = await Promise.all(
       mine.map(async (connection) => ({ connection, status: await context.engine.status(connection) })),
@@ -59,19 +60,4 @@ export function registerHealth(app: FastifyInstance, { context, readiness, versi
 
 function contextOf(context: SharedContext, reply: FastifyReply) {
   return { ...context, signal: goneSignal(reply), progress: () => {} };
-}
-
-function isVerbose(request: FastifyRequest): boolean {
-  // fastify parses a query into an object without a prototype.
-  const value = (request.query as Readonly<Record<string, unknown>>)['verbose'];
-  return value !== undefined && value !== 'false' && value !== '0';
-}
-
-/** Members that are not known are refused, as everywhere: a misspelt one would silently do nothing. */
-export function allowQuery(request: FastifyRequest, ...names: readonly string[]): void {
-  const problems = Object.keys(Object(request.query))
-    .filter((name) => !names.includes(name))
-    .map((name) => ({ path: `/${name}`, problem: 'is not known here' }));
-  if (problems.length > 0)
-    throw new Fault('input_invalid', 'the query has members that are not known here', { problems });
 }

@@ -36,6 +36,7 @@ export const STREAM_LIMITS = {
   reloadMs: 5_000, // at most one reload in this time, so that a flood does not make clients fetch everything in a loop
   eventBytesMax: 64 * KIB, // larger events go without their text and data
   bufferBytesMax: 4 * MIB, // unread by the client: cut off. Above one page of the largest events
+  stallMs: 30_000, // nothing read by the client: cut off
   retryAfterFaultMs: 5_000, // pause after the store could not be read
 } as const;
 

@@ -8,6 +8,7 @@ export class StreamClient {
   /** The newest timeline row it has been sent or has been told to fetch. */
   row: number;
   reloadedMs = -Infinity;
+  #stalledMs: number | undefined;
   readonly #response: ServerResponse;
   readonly #bufferBytesMax: number;
   readonly #states = new Map<string, string>();
@@ -51,6 +52,12 @@ export class StreamClient {
     if (this.#response.destroyed || this.#response.writableEnded) return;
     this.#response.write(text);
     if (this.#response.writableLength > this.#bufferBytesMax) this.#response.destroy();
+  }
+
+  /** Called at every look. Cuts off a client that has read nothing for `stallMsMax`: it holds a place and will not come back to it. */
+  checkStall(nowMs: number, stallMsMax: number): void {
+    this.#stalledMs = this.ready ? undefined : (this.#stalledMs ?? nowMs);
+    if (this.#stalledMs !== undefined && nowMs - this.#stalledMs >= stallMsMax) this.#response.destroy();
   }
 
   end(): void {

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Fault } from '#core/fault.ts';
 import type { Timeline } from '#core/timeline.ts';
 import type { EventStream } from './event-stream.ts';
-import { allowQuery } from './health-routes.ts';
+import { queryOf } from './query-members.ts';
 import type { Topic } from './stream-client.ts';
 
 export const STREAM_PATH = '/api/v1/stream';
@@ -14,8 +14,7 @@ const ROW = /^\d{1,15}$/;
 export function registerStream(app: FastifyInstance, stream: EventStream, timeline: Timeline): void {
   // No HEAD: a stream has no length and its headers say nothing that GET does not.
   app.get(STREAM_PATH, { exposeHeadRoute: false }, async (request, reply) => {
-    allowQuery(request, 'topics');
-    const topics = topicsOf(request);
+    const topics = topicsOf(queryOf(request, 'topics').topics);
     const newest = await timeline.newest();
     if (reply.raw.destroyed) return reply;
     stream.requireRoom();
@@ -30,9 +29,7 @@ export function registerStream(app: FastifyInstance, stream: EventStream, timeli
   });
 }
 
-function topicsOf(request: FastifyRequest): ReadonlySet<Topic> {
-  // fastify parses a query into an object without a prototype.
-  const sent = (request.query as Readonly<Record<string, unknown>>)['topics'];
+function topicsOf(sent: unknown): ReadonlySet<Topic> {
   if (sent === undefined) return new Set(TOPICS);
   const names = typeof sent === 'string' && sent.length <= TOPICS_CHARS_MAX ? sent.split(',') : [];
   const topics = TOPICS.filter((topic) => names.includes(topic));

@@ -23,12 +23,11 @@ interface Holding {
 export class LeaseModel {
   readonly #holdings = new Map<string, Holding>();
 
-  /** `free` must be given, `taken` must not; `carried` (held before a restart) may end with it; `own` is asked for again by its owner. */
-  availability(name: string, owner: string, nowMs: number): 'free' | 'taken' | 'carried' | 'own' {
+  /** `free` must be given, `taken` must not, to nobody; `carried` (held before a restart) may end with it. */
+  availability(name: string, nowMs: number): 'free' | 'taken' | 'carried' {
     const holding = this.#holdings.get(name);
     if (holding === undefined || holding.state === 'released' || holding.untilMs < nowMs) return 'free';
-    if (holding.state === 'carried') return 'carried';
-    return holding.owner === owner ? 'own' : 'taken';
+    return holding.state === 'carried' ? 'carried' : 'taken';
   }
 
   /** `lapsed`: newest fence of its name but no longer running; nobody else owns it, so an engine may still accept it. */
@@ -40,10 +39,6 @@ export class LeaseModel {
 
   newestToken(name: string): number {
     return this.#holdings.get(name)?.token ?? 0;
-  }
-
-  newestOwner(name: string): string | undefined {
-    return this.#holdings.get(name)?.owner;
   }
 
   grant(fence: Fence, owner: string, untilMs: number): void {

@@ -69,7 +69,7 @@ function memoryLeases(model: LeaseModel, clock: Clock): Leases {
   return {
     async acquire(lease, owner, ttlMs) {
       const nowMs = clock.monotonic(); // I10: a stepped wall clock must not matter
-      if (model.availability(lease, owner, nowMs) === 'taken') return undefined;
+      if (model.availability(lease, nowMs) === 'taken') return undefined;
       const fence = { lease, token: model.newestToken(lease) + 1 };
       model.grant(fence, owner, nowMs + ttlMs);
       return fence;

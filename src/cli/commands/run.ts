@@ -38,8 +38,9 @@ async function showProgress(host: CliHost, session: Session, name: string, done:
   while (!done.aborted) {
     await host.sleep(PROGRESS_EVERY_MS, done);
     if (done.aborted) return;
-    const { connectors } = await session.call(listConnectors, {});
-    const activity = connectors.find((connector) => connector.name === name)?.activity;
+    // Progress is a courtesy: that it cannot be told must not end the command whose answer is still to come.
+    const list = await session.call(listConnectors, {}).catch(() => undefined);
+    const activity = list?.connectors.find((connector) => connector.name === name)?.activity;
     if (activity !== undefined && !done.aborted) host.terminal.progress(`${name}: ${activity}`);
   }
 }

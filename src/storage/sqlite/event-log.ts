@@ -12,6 +12,7 @@ import {
 } from '#core/event-log.ts';
 import { Fault } from '#core/fault.ts';
 import type { Fence } from '#core/leases.ts';
+import { partitionLeaseName, streamLeaseName } from '#core/names.ts';
 import { PARTITIONS, partitionOf } from '#core/partition.ts';
 import type { SqliteDeadLetters } from './dead-letters.ts';
 import type { GroupCommit } from './group-commit.ts';
@@ -63,7 +64,9 @@ export class SqliteEventLog implements EventLog {
     const { clock, leases, streams, deadLetters } = this.#options;
     const { checkpoint, failures = [] } = batch;
     // I5: a puller that lost its stream stores nothing, not even events: its successor reads the same page.
-    if (checkpoint !== undefined && !leases.isHeld(checkpoint.fence)) throw new Fault('fenced', `${checkpoint.fence.lease} has another owner`);
+    if (checkpoint !== undefined && !leases.holds(checkpoint.fence, streamLeaseName(checkpoint.stream))) {
+      throw new Fault('fenced', `${streamLeaseName(checkpoint.stream)} has another owner`);
+    }
     const nowMs = clock.now();
     const touched = new Set<number>();
     let accepted = 0;
@@ -126,22 +129,25 @@ export class SqliteEventLog implements EventLog {
   commit(reader: string, partition: number, position: number, fence: Fence, deadLetters: readonly DeadLetterDraft[] = []): Promise<'committed' | 'fenced'> {
     return this.#options.writer.submit(() => {
       const settled = this.settle(reader, partition, position, fence);
-      if (settled === 'committed') {
+      if (settled === 'moved') {
         for (const letter of deadLetters) this.#options.deadLetters.putRejected(reader, letter, this.#options.clock.now());
       }
-      return settled;
+      return settled === 'fenced' ? 'fenced' : 'committed';
     }, deadLetters.length + 1);
   }
 
-  /** Inside a writer's transaction: moves a position forward, or answers `fenced` and leaves it (I5). */
-  settle(reader: string, partition: number, position: number, fence: Fence): 'committed' | 'fenced' {
+  /**
+   * Inside a writer's transaction: moves a position forward, or answers `fenced` and leaves it (I5). `repeated`: it stood there
+   * already, because the answer of the first commit was lost (I12): what came with it is stored.
+   */
+  settle(reader: string, partition: number, position: number, fence: Fence): 'moved' | 'repeated' | 'fenced' {
     const { leases, positions } = this.#options;
-    if (!leases.isHeld(fence)) return 'fenced';
-    if (position <= positions.reader(reader, partition).n) return 'committed';
+    if (!leases.holds(fence, partitionLeaseName(reader, partition))) return 'fenced';
+    if (position <= positions.reader(reader, partition).n) return 'repeated';
     const row = this.#sql.selectBytes.get(partition, position);
     if (row === undefined) throw new Fault('internal', `partition ${partition} has no entry ${position}`);
     this.#moveReader(reader, partition, { n: position, bytesTotal: Number(row['bytes_total']) });
-    return 'committed';
+    return 'moved';
   }
 
   wait(reader: string, partition: number, signal: AbortSignal): Promise<void> {

@@ -33,7 +33,7 @@ export class ProcessLeases implements Leases {
   }
 
   renew(fence: Fence, ttlMs: number): Promise<boolean> {
-    if (!this.isHeld(fence)) return Promise.resolve(false);
+    if (!this.holds(fence, fence.lease)) return Promise.resolve(false);
     this.#held.set(fence.lease, { token: fence.token, untilMs: this.#clock.monotonic() + ttlMs });
     return Promise.resolve(true);
   }
@@ -44,8 +44,9 @@ export class ProcessLeases implements Leases {
   }
 
   /** Called inside a write's transaction, synchronously, so that nothing happens between the check and the commit (I5). */
-  isHeld(fence: Fence): boolean {
-    const held = this.#held.get(fence.lease);
-    return held?.token === fence.token && held.untilMs > this.#clock.monotonic();
+  holds(fence: Fence, lease: string): boolean {
+    const held = this.#held.get(lease);
+    // The name too: a live fence of another stream or partition proves nothing about this one.
+    return fence.lease === lease && held?.token === fence.token && held.untilMs > this.#clock.monotonic();
   }
 }

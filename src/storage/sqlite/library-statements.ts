@@ -26,14 +26,15 @@ export function prepareLibraryStatements(db: DatabaseSync) {
     countHits: db.prepare(`SELECT count(*) AS total ${HITS}`),
     selectHits: db.prepare(`
       SELECT doc.tenant, doc.connection, doc.stream, doc.key, doc.title, doc.url, doc.time, bm25(doc_text, ${TITLE_WEIGHT}, 1) AS rank,
-        snippet(doc_text, -1, char(2), char(3), '…', ${LIBRARY_LIMITS.snippetTokens}) AS snippet,
-        highlight(doc_text, 1, char(2), char(3)) AS marked
+        snippet(doc_text, -1, :open, :close, '…', ${LIBRARY_LIMITS.snippetTokens}) AS snippet,
+        highlight(doc_text, 1, :open, :close) AS marked
       ${HITS} ORDER BY rank LIMIT :limit`),
     selectLive: db.prepare('SELECT id, url FROM doc WHERE tenant = ? AND connection = ? AND key = ? AND deleted = 0'),
     selectOut: db.prepare(`
       SELECT link.rel, link.target, other.connection, other.key, other.title, other.url
       FROM link LEFT JOIN doc AS other
-        ON other.tenant = link.tenant AND other.connection = :connection AND other.key = link.target AND other.deleted = 0
+        ON other.tenant = link.tenant AND other.deleted = 0
+        AND ((other.connection = :connection AND other.key = link.target) OR other.url = link.target OR other.url = link.target || '#L{line}')
       WHERE link.tenant = :tenant AND link.doc_id = :id ORDER BY link.target LIMIT :limit`),
     selectIn: db.prepare(`
       SELECT link.rel, link.target, other.connection, other.key, other.title, other.url

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Event } from '#core/event.ts';
 import type { LogEntry } from '#core/event-log.ts';
@@ -8,7 +9,9 @@ import { toFtsQuery } from './fts-query.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { prepareLibraryStatements, type LibraryStatements } from './library-statements.ts';
 
-const HIT_MARK = '\u0002';
+// What FTS5 puts around hits: unguessable, so that no document can pretend to hold one. The reader gets U+0002 and U+0003.
+const HIT_OPEN = `<${randomBytes(8).toString('hex')}>`;
+const HIT_CLOSE = `</${randomBytes(8).toString('hex')}>`;
 const LINE_PLACEHOLDER = '#L{line}';
 
 export class SqliteLibrary implements Library {
@@ -29,8 +32,8 @@ export class SqliteLibrary implements Library {
       const last = entries.at(-1);
       if (last === undefined) return 'committed';
       const settled = this.#log.settle(this.name, partition, last.position, fence);
-      if (settled === 'committed') for (const { event } of documents) this.#put(event);
-      return settled;
+      if (settled === 'moved') for (const { event } of documents) this.#put(event);
+      return settled === 'fenced' ? 'fenced' : 'committed';
     }, documents.length + 1);
   }
 
@@ -74,7 +77,7 @@ export class SqliteLibrary implements Library {
     const filter = { expression, tenants: JSON.stringify(tenants), connection: connection ?? null };
     const total = Number(this.#sql.countHits.get(filter)?.['total']);
     if (total === 0) return { total, results: [] };
-    const rows = this.#sql.selectHits.all({ ...filter, limit: Math.min(Math.max(limit, 1), LIBRARY_LIMITS.resultsMax) });
+    const rows = this.#sql.selectHits.all({ ...filter, open: HIT_OPEN, close: HIT_CLOSE, limit: Math.min(Math.max(limit, 1), LIBRARY_LIMITS.resultsMax) });
     return { total, results: rows.map(toResult) };
   }
 
@@ -110,7 +113,7 @@ function toResult(row: Record<string, unknown>): SearchResult {
     key: String(row['key']),
     title: String(row['title']),
     url: row['url'] === null ? undefined : urlAtLine(String(row['url']), line),
-    snippet: String(row['snippet']).replace(/\s+/g, ' '), // one line: layout of the source means nothing in a list
+    snippet: toSnippet(String(row['snippet'])),
     line,
     score: -Number(row['rank']), // FTS5 gives better matches a more negative rank
     time: String(row['time']),
@@ -134,8 +137,14 @@ function toNeighbour(direction: 'out' | 'in', row: Record<string, unknown>): Nei
   };
 }
 
+/** One line, for the layout of the source means nothing in a list; marks only where the search has put them. */
+function toSnippet(raw: string): string {
+  const text = raw.replace(/[\u0002\u0003]/g, '\ufffd').replace(/\s+/g, ' ');
+  return text.replaceAll(HIT_OPEN, '\u0002').replaceAll(HIT_CLOSE, '\u0003');
+}
+
 function lineOfFirstHit(marked: string): number | undefined {
-  const at = marked.indexOf(HIT_MARK);
+  const at = marked.indexOf(HIT_OPEN);
   if (at < 0) return undefined;
   let line = 1;
   for (let end = marked.indexOf('\n'); end >= 0 && end < at; end = marked.indexOf('\n', end + 1)) line += 1;
@@ -143,9 +152,9 @@ function lineOfFirstHit(marked: string): number | undefined {
 }
 
 function urlAtLine(url: string, line: number | undefined): string {
-  return line === undefined ? withoutLine(url) : url.replace(LINE_PLACEHOLDER, `#L${line}`);
+  return line === undefined || !url.endsWith(LINE_PLACEHOLDER) ? withoutLine(url) : `${withoutLine(url)}#L${line}`;
 }
 
 function withoutLine(url: string): string {
-  return url.replace(LINE_PLACEHOLDER, '');
+  return url.endsWith(LINE_PLACEHOLDER) ? url.slice(0, -LINE_PLACEHOLDER.length) : url;
 }

@@ -55,8 +55,9 @@ export class LogPositions {
     return this.#readers.has(reader);
   }
 
-  /** Where the slowest reader stands in a partition; its head when nobody reads. */
+  /** Where the slowest reader stands in a partition. Before the first reader is registered everything is still to be read. */
   slowest(part: number): Mark {
+    if (this.#readers.size === 0) return START;
     let slowest = this.head(part);
     for (const marks of this.#readers.values()) {
       const mark = marks[part] ?? START;

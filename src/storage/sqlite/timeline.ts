@@ -37,8 +37,8 @@ export class SqliteTimeline implements Timeline {
       const last = entries.at(-1);
       if (last === undefined) return 'committed';
       const settled = this.#log.settle(this.name, partition, last.position, fence);
-      if (settled === 'committed') for (const entry of entries) this.#insertEntry(entry);
-      return settled;
+      if (settled === 'moved') for (const entry of entries) this.#insertEntry(entry);
+      return settled === 'fenced' ? 'fenced' : 'committed';
     }, entries.length);
   }
 
@@ -58,7 +58,7 @@ export class SqliteTimeline implements Timeline {
     );
   }
 
-  query(query: TimelineQuery): Promise<TimelinePage> {
+  async query(query: TimelineQuery): Promise<TimelinePage> {
     const following = query.after !== undefined;
     const limit = Math.min(Math.max(query.limit, 1), ROWS_MAX_PER_QUERY);
     const { where, values } = filterOf(query);
@@ -68,7 +68,7 @@ export class SqliteTimeline implements Timeline {
     const shown = rows.slice(0, limit);
     const last = shown.at(-1);
     const next = rows.length > limit && last !== undefined && !following ? `${Number(last['time_ms'])}.${Number(last['row'])}` : undefined;
-    return Promise.resolve({ rows: shown.map(toTimelineRow), next });
+    return { rows: shown.map(toTimelineRow), next };
   }
 
   newest(): Promise<number> {
@@ -94,6 +94,9 @@ export class SqliteTimeline implements Timeline {
   }
 }
 
+// instr and not LIKE: a pattern ends at a NUL, and each field for itself: joined they would share a separator that texts hold too.
+const TEXT_FILTER = `(${['title', 'key', 'text'].map((field) => `instr(lower(payload ->> '$.${field}'), lower(:text)) > 0`).join(' OR ')})`;
+
 interface Filter {
   readonly where: string;
   readonly values: Record<string, string | number>;
@@ -114,11 +117,7 @@ function filterOf(query: TimelineQuery): Filter {
   add('time_ms < :untilMs', 'untilMs', query.untilMs);
   add('row > :after', 'after', query.after);
   add('instr(tags, :tag) > 0', 'tag', query.tag === undefined ? undefined : tagList([query.tag]));
-  add(
-    `concat_ws(char(10), payload ->> '$.title', payload ->> '$.key', payload ->> '$.text') LIKE :text ESCAPE '\\'`,
-    'text',
-    query.text === undefined ? undefined : `%${query.text.replace(/[\\%_]/g, '\\$&')}%`,
-  );
+  add(TEXT_FILTER, 'text', query.text);
   if (query.before !== undefined) {
     const [timeMs, row] = parseCursor(query.before);
     parts.push('(time_ms, row) < (:beforeMs, :beforeRow)');
@@ -147,7 +146,7 @@ function parseCursor(before: string): readonly [number, number] {
 
 // U+001F separates: it cannot be part of a tag that a person types, so one tag never matches inside another.
 function tagList(tags: readonly string[] | undefined): string {
-  return tags === undefined || tags.length === 0 ? '' : `\u001f${tags.map((tag) => tag.replaceAll('\u001f', ' ')).join('\u001f')}\u001f`;
+  return tags === undefined || tags.length === 0 ? '' : `\u001f${tags.map((tag) => tag.replaceAll('\u001f', '\ufffd')).join('\u001f')}\u001f`;
 }
 
 function toTimelineRow(row: Record<string, unknown>): TimelineRow {

@@ -151,6 +151,9 @@ CREATE TABLE doc (
   UNIQUE (tenant, connection, stream, key)
 ) STRICT;
 
+-- A link may name a document by its address.
+CREATE INDEX doc_url ON doc (tenant, url) WHERE url IS NOT NULL AND deleted = 0;
+
 CREATE VIRTUAL TABLE doc_text USING fts5 (
   title, text,
   content = 'doc', content_rowid = 'id',
