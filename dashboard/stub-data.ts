@@ -164,7 +164,7 @@ export function searchPage(words: string): SearchPage {
 
 export function drillOf(data: StubData): ConnectorDrill {
   const connector = data.connectors.connectors[0] ?? connectorOf('git', 'healthy');
-  const counts = { pages: 5, appended: 12, unchanged: 400, deleted: 1, failed: 0, skipped: 0 };
+  const counts = { pages: 5, appended: 12, unchanged: 400, deleted: 1, failed: 0, skipped: { not_a_document: 3 } };
   return {
     schemaVersion: 1,
     connector,

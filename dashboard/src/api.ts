@@ -59,7 +59,8 @@ export interface RunCounts {
   readonly unchanged: number;
   readonly deleted: number;
   readonly failed: number;
-  readonly skipped: number;
+  /** Entries left out on purpose, by reason. */
+  readonly skipped: Readonly<Record<string, number>>;
 }
 
 export interface Run {

@@ -5,8 +5,9 @@ import { execFileSync } from 'node:child_process';
 import { pathToFileURL } from 'node:url';
 import type { Event } from '../../src/core/event.ts';
 import { costOf, inFolder, verify, type Cost } from './measure.ts';
-import { startRedis, type AppendFsync } from './redis-server.ts';
+import { REDIS_COMMAND, startRedis, type AppendFsync } from './redis-server.ts';
 
+const PACKAGE = 'bullmq'; // in the lockfile of this folder, not of the product
 const ADD_JOBS = 512; // jobs of one addBulk, as many as events of one append
 const CONCURRENCY = 64; // jobs in work at once: the fastest of 16, 64, 128 and 256 on the machine this was written on
 const QUEUE = 'bench';
@@ -47,10 +48,10 @@ export interface Opponent {
 
 /** Throws with the reason when the package or the server is not there. */
 export async function loadBullMq(): Promise<Opponent> {
-  const banner = execFileSync('redis-server', ['--version'], { encoding: 'utf8' });
+  const banner = execFileSync(REDIS_COMMAND, ['--version'], { encoding: 'utf8' });
   const require = createRequire(import.meta.url);
-  const module: unknown = await import(pathToFileURL(require.resolve('bullmq')).href);
-  const manifest: unknown = require('bullmq/package.json');
+  const module: unknown = await import(pathToFileURL(require.resolve(PACKAGE)).href);
+  const manifest: unknown = require(`${PACKAGE}/package.json`);
   const bullmq = module as BullMq; // the exact version is locked beside this file
   return {
     versions: { bullmq: (manifest as { version: string }).version, redis: /v=([\d.]+)/.exec(banner)?.[1] ?? 'unknown' },

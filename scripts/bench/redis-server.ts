@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+export const REDIS_COMMAND = 'redis-server';
 const READY_MS_MAX = 10_000;
 const LOOK_MS = 20;
 
@@ -27,11 +28,9 @@ export async function startRedis(folder: string, appendfsync: AppendFsync): Prom
     '--auto-aof-rewrite-percentage',
     '0',
   ];
-  const child = spawn(
-    'redis-server',
-    ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, ...persistence],
-    { stdio: 'ignore' },
-  );
+  const child = spawn(REDIS_COMMAND, ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, ...persistence], {
+    stdio: 'ignore',
+  });
   const kill = (): void => void child.kill('SIGKILL');
   process.once('exit', kill);
   await once(child, 'spawn');

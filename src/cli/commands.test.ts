@@ -19,7 +19,7 @@ async function weir(args: readonly string[], options: RecordingOptions = {}) {
 const listOf = (...connectors: readonly unknown[]) => ({ 'connectors.list': { schemaVersion: 1, summary: 'A sentence.', connectors } });
 
 describe('every command', () => {
-  test.for(COMMAND_LINES)('weir %s', async (...[line]) => {
+  test.for(COMMAND_LINES.map((line) => ({ line, words: line.join(' ') })))('weir $words asks one operation, shows its answer and closes the session', async ({ line }) => {
     const { out, recording } = await weir(line);
     expect(out).not.toBe('');
     expect(recording.open()).toBe(0);

@@ -25,10 +25,10 @@ async function weir(args: readonly string[], options: RecordingOptions = {}) {
 }
 
 describe('usage', () => {
-  test.for([['--help'], ['-h'], ['--version'], ['help'], ['help', 'list'], ['list', '--help'], ['queue', 'stats', '-h'], ['config', '--help'], ['start', '--help']])(
-    'weir %j answers on stdout and ends with 0',
-    async (args) => {
-      const { exit, out, err } = await weir(args);
+  test.for(['--help', '-h', '--version', 'help', 'help list', 'list --help', 'queue stats -h', 'config --help', 'start --help'])(
+    'weir %s answers on stdout and ends with 0',
+    async (line) => {
+      const { exit, out, err } = await weir(line.split(' '));
       expect(exit).toBe(0);
       expect(out).not.toBe('');
       expect(err).toBe('');
@@ -67,10 +67,10 @@ describe('usage', () => {
     expect(recording.opened).toEqual([]);
   });
 
-  test.for([['nosuch', '--json'], ['drill', '--json'], ['--json', 'list', 'extra'], ['search', 'x', '--limit', '0', '--json'], ['queue', '--json']])(
-    'weir %j leaves stdout empty and one problem object on stderr',
-    async (args) => {
-      const { exit, out, err } = await weir(args);
+  test.for(['nosuch --json', 'drill --json', '--json list extra', 'search x --limit 0 --json', 'queue --json'])(
+    'weir %s leaves stdout empty and one problem object on stderr',
+    async (line) => {
+      const { exit, out, err } = await weir(line.split(' '));
       expect({ exit, out }).toEqual({ exit: 3, out: '' });
       const problem = Problem.parse(JSON.parse(err));
       expect(problem.code).toBe('input_invalid');

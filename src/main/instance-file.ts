@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { parseHeartbeat, type Heartbeat } from '#engine/heartbeat.ts';
@@ -25,7 +25,6 @@ export function removeInstance(data: string): void {
 }
 
 export function writeHeartbeat(data: string, text: string): void {
-  mkdirSync(data, { recursive: true, mode: 0o700 });
   writeWhole(join(data, HEARTBEAT_FILE), text);
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { StartFlags } from '#cli/host.ts';
@@ -8,6 +8,7 @@ import type { Env } from '#core/env.ts';
 import { openRegistry } from '#engine/registry.ts';
 import { OPERATIONS } from '#operations/registry.ts';
 import { startServer, type RunningServer } from '#server/server.ts';
+import { makeDirectory } from '#storage/sqlite/make-directory.ts';
 import { createLogger, type LogStream, type Logger } from '#telemetry/logger.ts';
 import { createPrometheusMetrics } from '#telemetry/prometheus-metrics.ts';
 import { openRotatingFile } from '#telemetry/rotating-file.ts';
@@ -73,7 +74,7 @@ async function loadOrWriteConfig(options: StartOptions): Promise<LoadedConfig> {
 function logStreams({ stdout }: StartOptions, { parsed }: LoadedConfig): readonly LogStream[] {
   const { file, fileBytesMax } = parsed.config.logging;
   if (file === undefined) return [stdout];
-  mkdirSync(dirname(file), { recursive: true });
+  makeDirectory(dirname(file));
   return [stdout, openRotatingFile({ path: file, bytesMax: fileBytesMax })];
 }
 

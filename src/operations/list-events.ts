@@ -47,12 +47,14 @@ export const listEvents = defineOperation({
       ...(cursor === undefined ? {} : { before: cursor }),
       ...(after === undefined ? {} : { after }),
     });
-    const followed = after !== undefined && page.rows.length === limit ? page.rows.at(-1)?.row : undefined;
+    const lastRow = page.rows.at(-1)?.row ?? 0;
+    // A full page may not be all; and a row stored since `newest` was read must not come again.
+    const reached = after !== undefined && page.rows.length === limit ? lastRow : Math.max(newest, after === undefined ? 0 : lastRow);
     return {
       schemaVersion: SCHEMA_VERSION,
       items: page.rows.map(({ event }) => ({ ...toCloudEvent(event) })),
       next_cursor: page.next ?? null,
-      newest: followed ?? newest,
+      newest: reached,
     };
   },
 });

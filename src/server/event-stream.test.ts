@@ -100,9 +100,11 @@ describe('events', () => {
     weir.source.add(...Array.from({ length: 40 }, (_, index) => ({ key: `flood-${index}` })));
     await weir.pull();
     await weir.until(() => stream.named('reload').length === 1);
+    const firstMs = weir.clock.monotonic();
     weir.source.add(...Array.from({ length: 40 }, (_, index) => ({ key: `again-${index}` })));
     await weir.pull();
     await weir.until(() => stream.named('reload').length === 2, 100);
+    expect(weir.clock.monotonic() - firstMs).toBeGreaterThan(4_500);
     weir.source.add({ key: 'calm' });
     await weir.pull();
     await weir.until(() => keysOf(stream).includes('calm'));

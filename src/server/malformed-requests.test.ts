@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runWeir, sendRaw, type RunningWeir } from './fixtures/running-weir.ts';
+import { SERVER_LIMITS } from './server-limits.ts';
 
 let weir: RunningWeir;
 beforeAll(
@@ -56,4 +57,21 @@ test.for([
   const answer = await weir.settle(sendRaw(weir.running, bytes.replace('HOST', `127.0.0.1:${weir.running.port}`)));
   expect(answer).toMatch(/^HTTP\/1\.1 408 /);
   expect(answer).toContain('application/problem+json');
+});
+
+test('a body shorter than announced is 400, never taken for the whole', async () => {
+  const head = `POST /api/v1/check HTTP/1.1\r\nHost: 127.0.0.1:${weir.running.port}\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n`;
+  const answer = await weir.settle(sendRaw(weir.running, `${head}{}`, { end: true }));
+  expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+  expect(answer.match(/HTTP\/1\.1 \d/g)).toHaveLength(1);
+});
+
+test('a body without end is refused at the limit while it is still arriving', async () => {
+  const head = `POST /api/v1/check HTTP/1.1\r\nHost: 127.0.0.1:${weir.running.port}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`;
+  const chunk = `10000\r\n${'x'.repeat(0x10000)}\r\n`;
+  const answer = await weir.settle(
+    sendRaw(weir.running, head + chunk.repeat(SERVER_LIMITS.bodyBytesMax / 0x10000 + 1)),
+  );
+  expect(answer).toMatch(/^HTTP\/1\.1 413 /);
+  expect(answer).toMatch(/connection: close/i);
 });

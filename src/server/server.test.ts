@@ -38,6 +38,20 @@ test('close aborts what has not ended within the drain time, and ends', async ()
   weir.storage.close();
 });
 
+test('work that ends when it is aborted is still answered', async () => {
+  const weir = await runWeir();
+  const started = Promise.withResolvers<void>();
+  weir.source.onPull = (signal) => {
+    started.resolve();
+    return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+  };
+  const run = send(weir.running, '/api/v1/connectors/wiki/runs', RUN).catch((error: unknown) => error);
+  await weir.settle(started.promise);
+  await weir.settle(weir.running.close());
+  expect(await weir.settle(run)).toMatchObject({ headers: { connection: 'close' } });
+  await weir.close();
+});
+
 test('close called twice is one close', async () => {
   const weir = await runWeir();
   await weir.settle(Promise.all([weir.running.close(), weir.running.close()]));

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
-import { mkdirSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '#core/env.ts';
 import type { EventLog } from '#core/event-log.ts';
@@ -16,6 +16,7 @@ import { GroupCommit } from './group-commit.ts';
 import { ProcessLeases } from './leases.ts';
 import { SqliteLibrary } from './library.ts';
 import { LogPositions } from './log-positions.ts';
+import { makeDirectory } from './make-directory.ts';
 import { migrate } from './migrate.ts';
 import { acquireProcessLock } from './process-lock.ts';
 import { SqliteRuns } from './runs.ts';
@@ -31,7 +32,6 @@ export const STORAGE_LIMITS = {
 
 export const DATA_FILE = 'weir.sqlite';
 const LOCK_FILE = 'weir.lock';
-const DATA_DIR_MODE = 0o700; // what is in it belongs to the user who runs Weir
 
 export interface SqliteStorage {
   readonly log: EventLog;
@@ -65,14 +65,6 @@ export function openSqliteStorage(options: SqliteStorageOptions): SqliteStorage 
   } catch (error) {
     lock.release();
     throw toStorageFault(error, file);
-  }
-}
-
-function makeDirectory(data: string): void {
-  try {
-    mkdirSync(data, { recursive: true, mode: DATA_DIR_MODE });
-  } catch (error) {
-    throw new Fault('storage_unreachable', `${data} cannot be created`, { cause: error, details: { place: data } });
   }
 }
 
