@@ -27,6 +27,7 @@ const EVENTS = 1_000_000;
 const RSS_MIB_MAX = 300; // the promise this benchmark holds Weir to
 const SAMPLE_MS = 1000;
 const KIB_PER_MIB = 1024;
+const PRODUCT_NODE_FLAGS: readonly string[] = []; // those that change memory and that Weir itself is started with: none
 
 export const usage = `memory [--json] [--events N] [--sink ${MEMORY_SINKS.join('|')}]`;
 
@@ -53,7 +54,7 @@ type Measured = Awaited<ReturnType<typeof watch>>;
 
 async function watch(events: number, sink: MemorySinks, folder: string) {
   const child = fork(join(import.meta.dirname, 'memory-target.ts'), [String(events), sink, folder], {
-    execArgv: [],
+    execArgv: [...PRODUCT_NODE_FLAGS],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   const kill = (): void => void child.kill('SIGKILL');

@@ -2,6 +2,7 @@
 
 import { UsageError } from './flags.ts';
 import * as log from './log.ts';
+import { WrongResult } from './measure.ts';
 import * as memory from './memory.ts';
 
 const EXIT_FAILED = 1; // a wrong result, or something the machine lacks
@@ -26,7 +27,7 @@ try {
   process.stderr.write(
     usage
       ? `${error.message}\n\nnpm run bench -- …\n${usages.map((line) => `  ${line}`).join('\n')}\n`
-      : `bench ${name} failed: ${String(error instanceof Error ? error.stack : error)}\n`,
+      : `bench ${name} failed: ${String(error instanceof Error && !(error instanceof WrongResult) ? error.stack : error)}\n`,
   );
   process.exitCode = usage ? EXIT_USAGE : EXIT_FAILED;
 }

@@ -1,4 +1,3 @@
-import type { Fault } from '#core/fault.ts';
 import type { Operation } from '#operations/operation.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -42,9 +41,4 @@ export interface CliHost {
   /** `config show` and `config schema`. */
   effectiveSettings(flags: GlobalFlags): Promise<readonly { readonly key: string; readonly value: string; readonly origin: string }[]>;
   configSchema(): Promise<unknown>;
-}
-
-/** A fault on its way to the exit code, after it was shown. */
-export interface ShownFault {
-  readonly fault: Fault;
 }

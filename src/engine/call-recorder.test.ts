@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { Fault } from '#core/fault.ts';
 import type { CallStore } from '#core/store.ts';
 import { CALL_LIMITS, CallRecorder } from './call-recorder.ts';
-import { MINUTE_MS, OF, openWorld, type World } from './fixtures/engine-world.ts';
+import { healthOf } from './health-status.ts';
+import { HEALTH, MINUTE_MS, OF, openWorld, type World } from './fixtures/engine-world.ts';
 
 const CONNECTION = { tenant: OF.tenant, connection: OF.connection };
 const HOUR_MS = 60 * MINUTE_MS;
@@ -103,6 +104,16 @@ describe('what was measured', () => {
     ok(recorder, 1);
     await recorder.flush();
     expect(await total(recorder)).toBe(12);
+  });
+
+  test('calls that fail at once do not make slow calls look quick: more failures are never better health (P25)', async () => {
+    const recorder = recorderOf(openWorld());
+    ok(recorder, 18, 100);
+    ok(recorder, 2, 3000);
+    const state = async () => healthOf(await recorder.metrics(CONNECTION, HOUR_MS), HEALTH).state;
+    expect(await state()).toBe('degraded');
+    for (let call = 0; call < 2; call += 1) recorder.record(CONNECTION, { operation: 'list', durationMs: 1, fault: FAULT });
+    expect(await state()).toBe('degraded');
   });
 
   test('a wall clock stepped forward an hour keeps what is counted', async () => {

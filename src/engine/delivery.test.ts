@@ -1,13 +1,13 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { Fault } from '#core/fault.ts';
+import type { Leases } from '#core/leases.ts';
 import { partitionLeaseName } from '#core/names.ts';
 import type { BuiltInSink } from '#core/sink.ts';
 import { deliverAll } from './delivery.ts';
 import { LEASE_TTL_MS } from './lease-keeper.ts';
-import { docs, hasEnded, OF, pass, until } from './fixtures/engine-world.ts';
+import { doc, docs, hasEnded, OF, pass, until } from './fixtures/engine-world.ts';
 import { builtInTarget, keyPerPartition, openDeliveryWorld, partitionOfKey, sinkOf, versions, type DeliveryWorld } from './fixtures/delivery-world.ts';
-import { doc } from './fixtures/engine-world.ts';
 
 type Apply = BuiltInSink['apply'];
 
@@ -231,6 +231,27 @@ describe('a log that fails', () => {
     const world = openDeliveryWorld();
     await world.log.register('timeline');
     const { done, stop } = world.deliver(builtInTarget(timelineOf(world)), { log: shaky(world, method) });
+    let failed: unknown;
+    done.catch((error: unknown) => {
+      failed = error;
+    });
+    await world.put(...keyPerPartition().map((key) => doc(key)));
+    await pass(world.clock, 70_000, 2000);
+    expect(failed).toBeUndefined();
+    expect(await rowsIn(world)).toHaveLength(16);
+    await stop();
+  });
+
+  test('and leases that fail once are asked again', async () => {
+    const world = openDeliveryWorld();
+    let failures = 1;
+    const { leases } = world;
+    const shakyLeases: Leases = {
+      acquire: (...call) => (failures-- > 0 ? Promise.reject(new Fault('storage_unknown', 'no answer')) : leases.acquire(...call)),
+      renew: (...call) => leases.renew(...call),
+      release: (fence) => leases.release(fence),
+    };
+    const { done, stop } = world.deliver(builtInTarget(timelineOf(world)), { leases: shakyLeases });
     let failed: unknown;
     done.catch((error: unknown) => {
       failed = error;

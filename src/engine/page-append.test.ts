@@ -54,14 +54,6 @@ describe('one page', () => {
     expect(tally.snapshot()).toEqual({ pages: 2, appended: 4, unchanged: 1, deleted: 1, failed: 1, skipped: { binary: 2 } });
   });
 
-  test('a delete that was known already is not counted as a deletion again', async () => {
-    const { put, tally } = await appending(openWorld());
-    const gone = doc('a', 2, { op: 'delete' });
-    await put({ events: [gone] });
-    await put({ events: [gone] });
-    expect(tally.snapshot()).toMatchObject({ appended: 1, unchanged: 1, deleted: 1 });
-  });
-
   test.for([
     { what: 'an empty key', draft: doc('') },
     { what: 'a version that is no integer', draft: doc('bad', 1.5) },

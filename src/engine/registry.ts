@@ -41,7 +41,8 @@ function entryOf(folder: URL, type: string): URL | undefined {
 }
 
 async function importConnector(type: string, entry: URL): Promise<Connector> {
-  const module: { default?: Connector } = await import(entry.href);
+  // Code of our own folder: what it must export is checked next.
+  const module = (await import(entry.href)) as { default?: Connector };
   const connector = module.default;
   if (connector?.type !== type) throw new Fault('internal', `${entry.pathname} does not export the connector ${type} by default`);
   return connector;

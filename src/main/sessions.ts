@@ -68,9 +68,11 @@ interface Answer {
 }
 
 async function readText(answer: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of answer) chunks.push(chunk);
-  return Buffer.concat(chunks).toString('utf8');
+  answer.setEncoding('utf8');
+  let text = '';
+  // With an encoding set, a stream of Node yields text; its type does not say so.
+  for await (const chunk of answer as AsyncIterable<string>) text += chunk;
+  return text;
 }
 
 function parseJson(text: string): unknown {

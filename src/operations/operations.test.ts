@@ -173,7 +173,7 @@ describe('the registry', () => {
   test('all that is wrong with an input is said at once, with the place of each', async () => {
     await expect(runOperation(listEvents, weir().context, { kind: 'x', severity: 'y', limit: 'many' })).rejects.toMatchObject({
       code: 'input_invalid',
-      problems: [{ path: '/kind' }, { path: '/severity' }, { path: '/limit' }].map((one) => expect.objectContaining(one)),
+      problems: [{ path: '/kind' }, { path: '/severity' }, { path: '/limit' }].map((one): unknown => expect.objectContaining(one)),
     });
   });
 });

@@ -16,15 +16,14 @@ export interface CommandResult {
 export async function weir(cwd: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<CommandResult> {
   const child = spawn(process.execPath, [BIN, ...args], { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)];
-  const [code] = await once(child, 'close');
-  return { code, stdout: stdout(), stderr: stderr() };
+  return { code: await endOf(child), stdout: stdout(), stderr: stderr() };
 }
 
 /** The JSON answer of a command; fails the test with what it said when there is none. */
 export async function weirJson(cwd: string, args: readonly string[]): Promise<Record<string, unknown>> {
   const result = await weir(cwd, [...args, '--json']);
   try {
-    return JSON.parse(result.stdout);
+    return JSON.parse(result.stdout) as Record<string, unknown>;
   } catch {
     throw new Error(`weir ${args.join(' ')} ended with ${result.code} and no JSON: ${result.stderr}`);
   }
@@ -44,10 +43,10 @@ export async function startWeir(cwd: string, args: readonly string[] = [], env: 
   const child = spawn(process.execPath, [BIN, 'start', '--port', '0', ...args], { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   const stdout = collect(child.stdout);
   const stderr = collect(child.stderr);
-  const closed = once(child, 'close');
+  const closed = endOf(child);
   const url = await Promise.race([
     address(child, stderr),
-    closed.then(([code]) => Promise.reject(new Error(`weir start ended with ${code}: ${stderr()}`))),
+    closed.then((code) => Promise.reject(new Error(`weir start ended with ${code}: ${stderr()}`))),
   ]);
   return {
     url,
@@ -56,10 +55,14 @@ export async function startWeir(cwd: string, args: readonly string[] = [], env: 
     stderr,
     async end(signal) {
       child.kill(signal);
-      const [code] = await closed;
-      return code;
+      return closed;
     },
   };
+}
+
+async function endOf(child: ChildProcess): Promise<number | null> {
+  const [code] = (await once(child, 'close')) as [number | null];
+  return code;
 }
 
 async function address(child: ChildProcess, stderr: () => string): Promise<string> {

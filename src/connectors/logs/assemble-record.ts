@@ -39,7 +39,7 @@ function unwrapLine(text: string, format: LogFormat): UnwrappedLine {
     body,
     form: formOf(body, format),
     partial: !log.endsWith('\n'),
-    output: String(docker['stream'] ?? ''),
+    output: typeof docker['stream'] === 'string' ? docker['stream'] : '',
     outerTime: () => timeOfValue(docker['time']),
   };
 }

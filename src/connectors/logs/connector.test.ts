@@ -240,7 +240,7 @@ describe('hostile files', () => {
 
 describe('templates', () => {
   it('are bounded too where lines begin alike', async () => {
-    const word = (n: number): string => [...n.toString(5)].map((digit) => 'vwxyz'[Number(digit)]).join('');
+    const word = (n: number): string => Array.from(n.toString(5), (digit) => 'vwxyz'[Number(digit)]).join('');
     const words = (n: number): string => Array.from({ length: 6 }, (_, at) => word(n * 6 + at)).join(' ');
     const lines = Array.from({ length: 3000 }, (_, n) => `ERROR same start ${words(n)}\n`);
     const { events, pages } = await pulled(lines.join(''));

@@ -26,7 +26,7 @@ export function parseText(line: string, nearMs: number): ParsedLine {
     message: typeof message === 'string' && message !== '' ? message : prefix.rest,
     level,
     levelUnknown: named !== undefined && level === undefined,
-    timeMs: () => prefix.timeMs ?? leadingTime(String(fields?.['time'] ?? fields?.['ts'] ?? ''))?.ms,
+    timeMs: () => prefix.timeMs ?? leadingTime(textOf(fields?.['time'] ?? fields?.['ts']))?.ms,
     fields,
     service: prefix.service ?? stringOf(fields?.['service']) ?? stringOf(fields?.['app']),
   };
@@ -105,7 +105,8 @@ const PAIRS_MAX = 40;
 /** The key=value pairs of a text line: for its context always, and as its level and message when it is logfmt. */
 function keyValues(rest: string): JsonObject | undefined {
   if (!rest.includes('=')) return undefined;
-  const pairs: Record<string, string> = Object.create(null);
+  // Without a prototype: a key of a log line may be called __proto__.
+  const pairs = Object.create(null) as Record<string, string>;
   for (const [, key = '', quoted, plain] of rest.matchAll(PAIR).take(PAIRS_MAX)) pairs[key] = quoted ?? plain ?? '';
   return pairs;
 }
@@ -135,4 +136,8 @@ function levelByWord(text: string): Level | undefined {
 
 function withoutLevel(rest: string): string {
   return rest.replace(LEADING_LEVEL, '').replace(UPPER_LEVEL_FIRST, '').trimStart();
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }

@@ -3,6 +3,7 @@ import type { ConnectionRef } from '#core/names.ts';
 import type { CallFailure, CallMinute, CallStore } from '#core/store.ts';
 import { toFaultCode } from './dead-letters.ts';
 import type { GroupCommit } from './group-commit.ts';
+import { numberAt, textAt } from './row.ts';
 
 export class SqliteCalls implements CallStore {
   readonly #writer: GroupCommit;
@@ -44,10 +45,10 @@ export class SqliteCalls implements CallStore {
     return Promise.resolve(
       rows.map((row) => ({
         ...of,
-        operation: String(row['operation']),
-        minute: Number(row['minute']),
-        succeeded: Number(row['succeeded']),
-        failed: Number(row['failed']),
+        operation: textAt(row, 'operation'),
+        minute: numberAt(row, 'minute'),
+        succeeded: numberAt(row, 'succeeded'),
+        failed: numberAt(row, 'failed'),
         sketch: row['sketch'] instanceof Uint8Array ? row['sketch'] : new Uint8Array(),
       })),
     );
@@ -58,10 +59,10 @@ export class SqliteCalls implements CallStore {
     return Promise.resolve(
       rows.map((row) => ({
         ...of,
-        atMs: Number(row['at_ms']),
-        operation: String(row['operation']),
-        code: toFaultCode(String(row['code'])),
-        message: String(row['message']),
+        atMs: numberAt(row, 'at_ms'),
+        operation: textAt(row, 'operation'),
+        code: toFaultCode(textAt(row, 'code')),
+        message: textAt(row, 'message'),
       })),
     );
   }

@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { Fault, type FaultCode } from '#core/fault.ts';
+import { textAt } from './row.ts';
 
 const SQLITE_VERSION_MIN = [3, 51, 3] as const; // earlier ones can corrupt a WAL file when two connections write at once
 const BUSY_TIMEOUT_MS = 5000;
@@ -44,7 +45,7 @@ function proveSettings(db: DatabaseSync, file: string): void {
   const expected = file === ':memory:' ? 'memory' : 'wal';
   if (journal !== expected) throw new Fault('storage_unreachable', `${file}: the file system refuses write-ahead logging (got ${String(journal)})`, { details: { place: file } });
   if (pragma(db, 'synchronous') !== 2) throw new Fault('storage_unreachable', `${file}: synchronous=FULL could not be set`, { details: { place: file } });
-  const version = String(db.prepare('SELECT sqlite_version() AS version').get()?.['version']);
+  const version = textAt(db.prepare('SELECT sqlite_version() AS version').get(), 'version');
   if (isOlder(version)) throw new Fault('tool_missing', `SQLite ${version} is older than ${SQLITE_VERSION_MIN.join('.')}; it comes with Node, so a newer Node is needed`);
 }
 

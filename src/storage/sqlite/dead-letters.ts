@@ -3,6 +3,7 @@ import type { DeadLetterDraft, PullFailure } from '#core/event-log.ts';
 import { FAULTS, type FaultCode } from '#core/fault.ts';
 import type { ConnectionRef, StreamRef } from '#core/names.ts';
 import type { DeadLetter, DeadLetterStore } from '#core/store.ts';
+import { numberAt, textAt, type Row } from './row.ts';
 
 const PULL_STAGE = 'pull';
 const PAYLOAD_CHARS_MAX = 256 * 1024; // of a raw record; what is longer is cut, the source still has it
@@ -31,7 +32,7 @@ export class SqliteDeadLetters implements DeadLetterStore {
   }
 
   count(of: ConnectionRef): Promise<number> {
-    return Promise.resolve(Number(this.#count.get(of.tenant, of.connection)?.['count']));
+    return Promise.resolve(numberAt(this.#count.get(of.tenant, of.connection), 'count'));
   }
 
   /** Inside the transaction of an append: a record that the parser could not take. */
@@ -51,19 +52,19 @@ export class SqliteDeadLetters implements DeadLetterStore {
   }
 }
 
-function toDeadLetter(row: Record<string, unknown>): DeadLetter {
+function toDeadLetter(row: Row): DeadLetter {
   return {
-    id: Number(row['id']),
-    tenant: String(row['tenant']),
-    connection: String(row['connection']),
-    stage: String(row['stage']),
-    stream: String(row['stream']),
-    key: String(row['key']),
-    code: toFaultCode(String(row['code'])),
-    message: String(row['message']),
-    attempts: Number(row['attempts']),
-    firstAtMs: Number(row['first_at_ms']),
-    lastAtMs: Number(row['last_at_ms']),
+    id: numberAt(row, 'id'),
+    tenant: textAt(row, 'tenant'),
+    connection: textAt(row, 'connection'),
+    stage: textAt(row, 'stage'),
+    stream: textAt(row, 'stream'),
+    key: textAt(row, 'key'),
+    code: toFaultCode(textAt(row, 'code')),
+    message: textAt(row, 'message'),
+    attempts: numberAt(row, 'attempts'),
+    firstAtMs: numberAt(row, 'first_at_ms'),
+    lastAtMs: numberAt(row, 'last_at_ms'),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { StreamRef } from '#core/names.ts';
 import type { Entity, EntityStore } from '#core/store.ts';
+import { numberAt, textAt } from './row.ts';
 
 export class SqliteEntities implements EntityStore {
   readonly #live: StatementSync;
@@ -15,10 +16,10 @@ export class SqliteEntities implements EntityStore {
 
   live(of: StreamRef, afterKey: string | undefined, limit: number): Promise<readonly Entity[]> {
     const rows = this.#live.all(of.tenant, of.connection, of.stream, afterKey ?? '', limit);
-    return Promise.resolve(rows.map((row) => ({ key: String(row['key']), version: Number(row['version']) })));
+    return Promise.resolve(rows.map((row) => ({ key: textAt(row, 'key'), version: numberAt(row, 'version') })));
   }
 
   countLive(of: StreamRef): Promise<number> {
-    return Promise.resolve(Number(this.#count.get(of.tenant, of.connection, of.stream)?.['count']));
+    return Promise.resolve(numberAt(this.#count.get(of.tenant, of.connection, of.stream), 'count'));
   }
 }

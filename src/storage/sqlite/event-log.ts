@@ -21,6 +21,7 @@ import type { LogPositions, Mark } from './log-positions.ts';
 import { prepareLogStatements, type LogStatements } from './log-statements.ts';
 import { PartitionWaiters } from './partition-waiters.ts';
 import type { SqliteStreams } from './streams.ts';
+import { numberAt, textAt, type Row } from './row.ts';
 
 export interface SqliteEventLogOptions {
   readonly db: DatabaseSync;
@@ -112,7 +113,7 @@ export class SqliteEventLog implements EventLog {
   #beforeOldest(part: number): Mark {
     const oldest = this.#sql.selectOldest.get(part);
     if (oldest === undefined) return this.#options.positions.head(part);
-    return { n: Number(oldest['n']) - 1, bytesTotal: Number(oldest['bytes_total']) - Buffer.byteLength(String(oldest['payload'])) };
+    return { n: numberAt(oldest, 'n') - 1, bytesTotal: numberAt(oldest, 'bytes_total') - Buffer.byteLength(textAt(oldest, 'payload')) };
   }
 
   #moveReader(reader: string, part: number, mark: Mark): void {
@@ -146,7 +147,7 @@ export class SqliteEventLog implements EventLog {
     if (position <= positions.reader(reader, partition).n) return 'repeated';
     const row = this.#sql.selectBytes.get(partition, position);
     if (row === undefined) throw new Fault('internal', `partition ${partition} has no entry ${position}`);
-    this.#moveReader(reader, partition, { n: position, bytesTotal: Number(row['bytes_total']) });
+    this.#moveReader(reader, partition, { n: position, bytesTotal: numberAt(row, 'bytes_total') });
     return 'moved';
   }
 
@@ -177,7 +178,7 @@ export class SqliteEventLog implements EventLog {
       size += head.n - slowest.n;
       bytes += head.bytesTotal - slowest.bytesTotal;
       const oldest = head.n === slowest.n ? undefined : this.#sql.selectTime.get(part, slowest.n + 1);
-      if (oldest !== undefined) oldestAtMs = Math.min(oldestAtMs ?? Infinity, Number(oldest['at_ms']));
+      if (oldest !== undefined) oldestAtMs = Math.min(oldestAtMs ?? Infinity, numberAt(oldest, 'at_ms'));
     }
     return Promise.resolve({ size, bytes, oldestAtMs, readers: positions.lags() });
   }
@@ -204,6 +205,6 @@ function checkBatch(batch: AppendBatch): number {
   return batch.events.reduce((sum, sealed) => sum + Buffer.byteLength(sealed.payload), 0);
 }
 
-function toEntry(row: Record<string, unknown>): LogEntry {
-  return { position: Number(row['n']), observedAtMs: Number(row['at_ms']), event: eventOfPayload(String(row['payload'])) };
+function toEntry(row: Row): LogEntry {
+  return { position: numberAt(row, 'n'), observedAtMs: numberAt(row, 'at_ms'), event: eventOfPayload(textAt(row, 'payload')) };
 }

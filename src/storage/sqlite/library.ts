@@ -8,6 +8,7 @@ import type { SqliteEventLog } from './event-log.ts';
 import { toFtsQuery } from './fts-query.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { prepareLibraryStatements, type LibraryStatements } from './library-statements.ts';
+import { numberAt, textAt, type Row } from './row.ts';
 
 // What FTS5 puts around hits: unguessable, so that no document can pretend to hold one. The reader gets U+0002 and U+0003.
 const HIT_OPEN = `<${randomBytes(8).toString('hex')}>`;
@@ -50,11 +51,11 @@ export class SqliteLibrary implements Library {
     }
     const known = this.#sql.selectDoc.get(tenant, connection, stream, key);
     // I4: `>` and never `>=`: the same version again changes nothing, an older one never overwrites, a tombstone keeps its version.
-    if (known === undefined || Number(known['version']) >= version) return;
-    const id = Number(known['id']);
+    if (known === undefined || numberAt(known, 'version') >= version) return;
+    const id = numberAt(known, 'id');
     if (known['deleted'] === 0) {
       // The index keeps no copy of the text: to forget the old words it must be told them.
-      this.#sql.deleteText.run(id, String(known['title']), String(known['text']));
+      this.#sql.deleteText.run(id, textAt(known, 'title'), textAt(known, 'text'));
       this.#sql.deleteLinks.run(tenant, id);
     }
     this.#sql.updateDoc.run(version, gone ? 1 : 0, title, url, text, time, tenant, id);
@@ -75,7 +76,7 @@ export class SqliteLibrary implements Library {
 
   #match(expression: string, { tenants, connection, limit }: SearchQuery): SearchPage {
     const filter = { expression, tenants: JSON.stringify(tenants), connection: connection ?? null };
-    const total = Number(this.#sql.countHits.get(filter)?.['total']);
+    const total = numberAt(this.#sql.countHits.get(filter), 'total');
     if (total === 0) return { total, results: [] };
     const rows = this.#sql.selectHits.all({ ...filter, open: HIT_OPEN, close: HIT_CLOSE, limit: Math.min(Math.max(limit, 1), LIBRARY_LIMITS.resultsMax) });
     return { total, results: rows.map(toResult) };
@@ -86,12 +87,12 @@ export class SqliteLibrary implements Library {
     if (docs.length === 0) return Promise.resolve(undefined);
     const neighbours: Neighbour[] = [];
     for (const doc of docs) {
-      const out = this.#sql.selectOut.all({ tenant: of.tenant, id: Number(doc['id']), connection: of.connection, limit: LIBRARY_LIMITS.neighboursMax });
+      const out = this.#sql.selectOut.all({ tenant: of.tenant, id: numberAt(doc, 'id'), connection: of.connection, limit: LIBRARY_LIMITS.neighboursMax });
       const inwards = this.#sql.selectIn.all({
         tenant: of.tenant,
         connection: of.connection,
         key: of.key,
-        url: doc['url'] === null ? of.key : withoutLine(String(doc['url'])),
+        url: doc['url'] === null ? of.key : withoutLine(textAt(doc, 'url')),
         limit: LIBRARY_LIMITS.neighboursMax,
       });
       neighbours.push(...out.map((row) => toNeighbour('out', row)), ...inwards.map((row) => toNeighbour('in', row)));
@@ -100,38 +101,38 @@ export class SqliteLibrary implements Library {
   }
 
   count(tenant: string, connection: string): Promise<number> {
-    return Promise.resolve(Number(this.#sql.countDocs.get(tenant, connection)?.['count']));
+    return Promise.resolve(numberAt(this.#sql.countDocs.get(tenant, connection), 'count'));
   }
 }
 
-function toResult(row: Record<string, unknown>): SearchResult {
-  const line = lineOfFirstHit(String(row['marked']));
+function toResult(row: Row): SearchResult {
+  const line = lineOfFirstHit(textAt(row, 'marked'));
   return {
-    tenant: String(row['tenant']),
-    connection: String(row['connection']),
-    stream: String(row['stream']),
-    key: String(row['key']),
-    title: String(row['title']),
-    url: row['url'] === null ? undefined : urlAtLine(String(row['url']), line),
-    snippet: toSnippet(String(row['snippet'])),
+    tenant: textAt(row, 'tenant'),
+    connection: textAt(row, 'connection'),
+    stream: textAt(row, 'stream'),
+    key: textAt(row, 'key'),
+    title: textAt(row, 'title'),
+    url: row['url'] === null ? undefined : urlAtLine(textAt(row, 'url'), line),
+    snippet: toSnippet(textAt(row, 'snippet')),
     line,
-    score: -Number(row['rank']), // FTS5 gives better matches a more negative rank
-    time: String(row['time']),
+    score: -numberAt(row, 'rank'), // FTS5 gives better matches a more negative rank
+    time: textAt(row, 'time'),
   };
 }
 
-function toNeighbour(direction: 'out' | 'in', row: Record<string, unknown>): Neighbour {
+function toNeighbour(direction: 'out' | 'in', row: Row): Neighbour {
   const known = row['connection'] !== null;
   return {
     direction,
-    rel: String(row['rel']),
-    to: String(row['target']),
+    rel: textAt(row, 'rel'),
+    to: textAt(row, 'target'),
     document: known
       ? {
-          connection: String(row['connection']),
-          key: String(row['key']),
-          title: String(row['title']),
-          url: row['url'] === null ? undefined : withoutLine(String(row['url'])),
+          connection: textAt(row, 'connection'),
+          key: textAt(row, 'key'),
+          title: textAt(row, 'title'),
+          url: row['url'] === null ? undefined : withoutLine(textAt(row, 'url')),
         }
       : undefined,
   };

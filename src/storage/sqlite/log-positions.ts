@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { ReaderLag } from '#core/event-log.ts';
 import { PARTITIONS } from '#core/partition.ts';
+import { numberAt, textAt, type Row } from './row.ts';
 
 /** How far a partition or a reader has come: entries and payload bytes since the log was created. */
 export interface Mark {
@@ -26,8 +27,8 @@ export class LogPositions {
   reload(): void {
     this.#readers.clear();
     for (let part = 0; part < PARTITIONS; part += 1) this.#heads[part] = START;
-    for (const row of this.#selectHeads.all()) this.#heads[Number(row['part'])] = markOf(row);
-    for (const row of this.#selectPositions.all()) this.moveReader(String(row['reader']), Number(row['part']), markOf(row));
+    for (const row of this.#selectHeads.all()) this.#heads[numberAt(row, 'part')] = markOf(row);
+    for (const row of this.#selectPositions.all()) this.moveReader(textAt(row, 'reader'), numberAt(row, 'part'), markOf(row));
   }
 
   head(part: number): Mark {
@@ -74,6 +75,6 @@ export class LogPositions {
   }
 }
 
-function markOf(row: Record<string, unknown>): Mark {
-  return { n: Number(row['n']), bytesTotal: Number(row['bytes_total']) };
+function markOf(row: Row): Mark {
+  return { n: numberAt(row, 'n'), bytesTotal: numberAt(row, 'bytes_total') };
 }

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { readFileSync, readdirSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { Fault } from '#core/fault.ts';
+import { textAt } from './row.ts';
 
 const FOLDER = new URL('./migrations/', import.meta.url);
 const FILE_NAME = /^(\d{4})-([a-z0-9-]+)\.sql$/;
@@ -22,7 +23,7 @@ export function migrate(db: DatabaseSync, place: string): void {
   const applied = db.prepare('SELECT number, checksum FROM migration ORDER BY number').all();
   for (const row of applied) {
     const migration = ours.find((candidate) => candidate.number === row['number']);
-    if (migration === undefined) throw new Fault('storage_newer', `${place} was written by a newer Weir (step ${String(row['number'])})`);
+    if (migration === undefined) throw new Fault('storage_newer', `${place} was written by a newer Weir (step ${textAt(row, 'number')})`);
     if (migration.checksum !== row['checksum']) {
       throw new Fault('storage_broken', `${place}: step ${migration.number} of its schema is not the one this Weir knows`, { details: { place } });
     }

@@ -3,6 +3,7 @@ import type { ConnectionRef } from '#core/names.ts';
 import { RUN_OUTCOMES, type Run, type RunCounts, type RunStore } from '#core/store.ts';
 import { toFaultCode } from './dead-letters.ts';
 import type { GroupCommit } from './group-commit.ts';
+import { numberAt, numberOrUndefined, textAt, textOrUndefined, type Row } from './row.ts';
 
 const RUNS_KEPT_MAX = 500; // per connection; older ones are forgotten when a run starts
 
@@ -74,23 +75,19 @@ function toRow(run: Run) {
   };
 }
 
-function toRun(row: Record<string, unknown>): Run {
+function toRun(row: Row): Run {
   const outcome = RUN_OUTCOMES.find((known) => known === row['outcome']) ?? 'failed';
   return {
-    id: String(row['id']),
-    tenant: String(row['tenant']),
-    connection: String(row['connection']),
-    stream: String(row['stream']),
-    startedAtMs: Number(row['started_at_ms']),
-    endedAtMs: numberOrUndefined(row['ended_at_ms']),
+    id: textAt(row, 'id'),
+    tenant: textAt(row, 'tenant'),
+    connection: textAt(row, 'connection'),
+    stream: textAt(row, 'stream'),
+    startedAtMs: numberAt(row, 'started_at_ms'),
+    endedAtMs: numberOrUndefined(row, 'ended_at_ms'),
     outcome,
-    counts: JSON.parse(String(row['counts'])) as RunCounts, // written by toRow
-    code: row['code'] === null ? undefined : toFaultCode(String(row['code'])),
-    message: row['message'] === null ? undefined : String(row['message']),
-    resumeAtMs: numberOrUndefined(row['resume_at_ms']),
+    counts: JSON.parse(textAt(row, 'counts')) as RunCounts, // written by toRow
+    code: row['code'] === null ? undefined : toFaultCode(textAt(row, 'code')),
+    message: textOrUndefined(row, 'message'),
+    resumeAtMs: numberOrUndefined(row, 'resume_at_ms'),
   };
-}
-
-function numberOrUndefined(value: unknown): number | undefined {
-  return typeof value === 'number' ? value : undefined;
 }

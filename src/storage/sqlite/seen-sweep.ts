@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Clock } from '#core/env.ts';
 import type { GroupCommit } from './group-commit.ts';
+import { numberAt, textAt } from './row.ts';
 
 // Longer than any provider sends again: within it a known id is a duplicate, whatever was trimmed.
 const DEDUPE_WINDOW_MS = 30 * 24 * 60 * 60 * 1000;
@@ -23,12 +24,12 @@ export class SeenSweep {
   step(rowsMax: number): Promise<number> {
     const rows = this.#select.all(...this.#after, rowsMax);
     const last = rows.at(-1);
-    this.#after = last === undefined ? ['', ''] : [String(last['tenant']), String(last['event_id'])];
+    this.#after = last === undefined ? ['', ''] : [textAt(last, 'tenant'), textAt(last, 'event_id')];
     const oldestMs = this.#clock.now() - DEDUPE_WINDOW_MS;
-    const old = rows.filter((row) => Number(row['at_ms']) < oldestMs);
+    const old = rows.filter((row) => numberAt(row, 'at_ms') < oldestMs);
     if (old.length === 0) return Promise.resolve(0);
     return this.#writer.submit(() => {
-      for (const row of old) this.#delete.run(String(row['tenant']), String(row['event_id']));
+      for (const row of old) this.#delete.run(textAt(row, 'tenant'), textAt(row, 'event_id'));
       return old.length;
     }, old.length);
   }

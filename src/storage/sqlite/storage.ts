@@ -19,10 +19,12 @@ import { LogPositions } from './log-positions.ts';
 import { makeDirectory } from './make-directory.ts';
 import { migrate } from './migrate.ts';
 import { acquireProcessLock } from './process-lock.ts';
+import { textAt } from './row.ts';
 import { SqliteRuns } from './runs.ts';
 import { SeenSweep } from './seen-sweep.ts';
 import { SqliteStreams } from './streams.ts';
 import { SqliteTimeline } from './timeline.ts';
+import { numberAt } from './row.ts';
 
 export const STORAGE_LIMITS = {
   timelineRowsMax: 1_000_000, // the newest; the library keeps documents whatever their age
@@ -111,10 +113,10 @@ function nextBoot(db: DatabaseSync): number {
   const row = db
     .prepare(`INSERT INTO setting (name, value) VALUES ('boot', '1') ON CONFLICT DO UPDATE SET value = CAST(value + 1 AS TEXT) RETURNING value`)
     .get();
-  return Number(row?.['value']);
+  return numberAt(row, 'value');
 }
 
 function setting(db: DatabaseSync, name: string, make: () => string): string {
   db.prepare('INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING').run(name, make());
-  return String(db.prepare('SELECT value FROM setting WHERE name = ?').get(name)?.['value']);
+  return textAt(db.prepare('SELECT value FROM setting WHERE name = ?').get(name), 'value');
 }

@@ -4,6 +4,7 @@ import type { JsonValue } from '#core/json.ts';
 import type { ConnectionRef, StreamRef } from '#core/names.ts';
 import type { StreamState, StreamStore } from '#core/store.ts';
 import type { GroupCommit } from './group-commit.ts';
+import { numberAt, numberOrUndefined, textAt, textOrUndefined, type Row } from './row.ts';
 
 const COLUMNS = 'tenant, connection, stream, cursor, connector_version, cursor_at_ms, reconcile_due, events_total, due_at_ms, failures';
 
@@ -56,19 +57,19 @@ export class SqliteStreams implements StreamStore {
   }
 }
 
-function toState(row: Record<string, unknown>): StreamState {
-  const { tenant, connection, stream, cursor, connector_version, cursor_at_ms, due_at_ms } = row;
+function toState(row: Row): StreamState {
+  const cursor = textOrUndefined(row, 'cursor');
   return {
-    tenant: String(tenant),
-    connection: String(connection),
-    stream: String(stream),
+    tenant: textAt(row, 'tenant'),
+    connection: textAt(row, 'connection'),
+    stream: textAt(row, 'stream'),
     // Written by `checkpoint` as JSON; the connector's own schema checks its shape before use.
-    cursor: cursor === null ? undefined : (JSON.parse(String(cursor)) as JsonValue),
-    connectorVersion: connector_version === null ? undefined : String(connector_version),
-    cursorAtMs: cursor_at_ms === null ? undefined : Number(cursor_at_ms),
+    cursor: cursor === undefined ? undefined : (JSON.parse(cursor) as JsonValue),
+    connectorVersion: textOrUndefined(row, 'connector_version'),
+    cursorAtMs: numberOrUndefined(row, 'cursor_at_ms'),
     reconcileDue: row['reconcile_due'] === 1,
-    eventsTotal: Number(row['events_total']),
-    dueAtMs: due_at_ms === null ? undefined : Number(due_at_ms),
-    failures: Number(row['failures']),
+    eventsTotal: numberAt(row, 'events_total'),
+    dueAtMs: numberOrUndefined(row, 'due_at_ms'),
+    failures: numberAt(row, 'failures'),
   };
 }

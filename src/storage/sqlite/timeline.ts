@@ -6,6 +6,7 @@ import type { Fence } from '#core/leases.ts';
 import type { Timeline, TimelinePage, TimelineQuery, TimelineRow } from '#core/timeline.ts';
 import type { SqliteEventLog } from './event-log.ts';
 import type { GroupCommit } from './group-commit.ts';
+import { numberAt, numberOrUndefined, textAt, type Row } from './row.ts';
 
 const ROWS_MAX_PER_QUERY = 1000;
 const CURSOR_PATTERN = /^(-?\d{1,16})\.(\d{1,16})$/;
@@ -67,18 +68,18 @@ export class SqliteTimeline implements Timeline {
       .all({ ...values, limit: limit + 1 });
     const shown = rows.slice(0, limit);
     const last = shown.at(-1);
-    const next = rows.length > limit && last !== undefined && !following ? `${Number(last['time_ms'])}.${Number(last['row'])}` : undefined;
+    const next = rows.length > limit && last !== undefined && !following ? `${numberAt(last, 'time_ms')}.${numberAt(last, 'row')}` : undefined;
     return { rows: shown.map(toTimelineRow), next };
   }
 
   newest(): Promise<number> {
-    return Promise.resolve(Number(this.#newest.get()?.['row'] ?? 0));
+    return Promise.resolve(numberOrUndefined(this.#newest.get(), 'row') ?? 0);
   }
 
   /** Called now and then: removes the oldest rows beyond `rowsMax`, at most `batchMax` a call. Returns how many. */
   forget(rowsMax: number, batchMax: number): Promise<number> {
     return this.#writer.submit(() => {
-      const newest = Number(this.#newest.get()?.['row'] ?? 0);
+      const newest = numberOrUndefined(this.#newest.get(), 'row') ?? 0;
       return newest <= rowsMax ? 0 : Number(this.#forget.run(newest - rowsMax, batchMax).changes);
     }, batchMax);
   }
@@ -149,11 +150,11 @@ function tagList(tags: readonly string[] | undefined): string {
   return tags === undefined || tags.length === 0 ? '' : `\u001f${tags.map((tag) => tag.replaceAll('\u001f', '\ufffd')).join('\u001f')}\u001f`;
 }
 
-function toTimelineRow(row: Record<string, unknown>): TimelineRow {
+function toTimelineRow(row: Row): TimelineRow {
   return {
-    row: Number(row['row']),
-    position: Number(row['position']),
-    observedAtMs: Number(row['at_ms']),
-    event: eventOfPayload(String(row['payload'])),
+    row: numberAt(row, 'row'),
+    position: numberAt(row, 'position'),
+    observedAtMs: numberAt(row, 'at_ms'),
+    event: eventOfPayload(textAt(row, 'payload')),
   };
 }
