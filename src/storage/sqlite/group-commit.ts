@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { Fault } from '#core/fault.ts';
+import type { Fault } from '#core/fault.ts';
 import type { Clock } from '#core/env.ts';
 import { LOG_LIMITS } from '#core/event-log.ts';
 import { toStorageFault } from './database.ts';

@@ -4,7 +4,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '#core/env.ts';
 import type { EventLog } from '#core/event-log.ts';
-import { Fault } from '#core/fault.ts';
+import type { Fault } from '#core/fault.ts';
 import type { Leases } from '#core/leases.ts';
 import type { Store } from '#core/store.ts';
 import { SqliteCalls } from './calls.ts';
