@@ -16,15 +16,20 @@ async function weir(args: readonly string[], options: RecordingOptions = {}) {
   return { exit, out: recording.out(), err: recording.err(), recording };
 }
 
-const listOf = (...connectors: readonly unknown[]) => ({ 'connectors.list': { schemaVersion: 1, summary: 'A sentence.', connectors } });
+const listOf = (...connectors: readonly unknown[]) => ({
+  'connectors.list': { schemaVersion: 1, summary: 'A sentence.', connectors },
+});
 
 describe('every command', () => {
-  test.for(COMMAND_LINES.map((line) => ({ line, words: line.join(' ') })))('weir $words asks one operation, shows its answer and closes the session', async ({ line }) => {
-    const { out, recording } = await weir(line);
-    expect(out).not.toBe('');
-    expect(recording.open()).toBe(0);
-    expect(recording.calls).toHaveLength(1);
-  });
+  test.for(COMMAND_LINES.map((line) => ({ line, words: line.join(' ') })))(
+    'weir $words asks one operation, shows its answer and closes the session',
+    async ({ line }) => {
+      const { out, recording } = await weir(line);
+      expect(out).not.toBe('');
+      expect(recording.open()).toBe(0);
+      expect(recording.calls).toHaveLength(1);
+    },
+  );
 
   test('gives --json as one document that its operation accepts as its own, with schemaVersion', async () => {
     for (const line of COMMAND_LINES) {
@@ -36,8 +41,35 @@ describe('every command', () => {
   });
 
   test('sends only input that its operation accepts', async () => {
-    const lines = [...COMMAND_LINES, ['run', 'git', '--stream', 'docs', '--accept-deletes'], ['check', 'git'], ['search', 'a', 'b', '--connector', 'git', '--limit', '200']];
-    for (const line of [...lines, ['events', '--connector', 'git', '--kind', 'signal', '--severity', 'low', '--tag', 't', '--text', 'x', '--since', '2h', '--until', '1m', '--limit', '3'], ['queue', 'peek', '-n', '100']]) {
+    const lines = [
+      ...COMMAND_LINES,
+      ['run', 'git', '--stream', 'docs', '--accept-deletes'],
+      ['check', 'git'],
+      ['search', 'a', 'b', '--connector', 'git', '--limit', '200'],
+    ];
+    for (const line of [
+      ...lines,
+      [
+        'events',
+        '--connector',
+        'git',
+        '--kind',
+        'signal',
+        '--severity',
+        'low',
+        '--tag',
+        't',
+        '--text',
+        'x',
+        '--since',
+        '2h',
+        '--until',
+        '1m',
+        '--limit',
+        '3',
+      ],
+      ['queue', 'peek', '-n', '100'],
+    ]) {
       const { recording } = await weir(line);
       for (const { operation: name, input } of recording.calls) {
         expect(OPERATIONS.find((one) => one.name === name)?.input.safeParse(input).error).toBeUndefined();
@@ -54,18 +86,49 @@ describe('every command', () => {
     }
   });
 
+  // Every character that a terminal obeys and the plain-text rule knows, each beside a letter.
+  const OBEYED = [
+    '\u0000',
+    '\u0007',
+    '\u0008',
+    '\r',
+    '\u001b[2J',
+    '\u007f',
+    '\u009b31m',
+    '\u061c',
+    '\u200e',
+    '\u2028',
+    '\u202e',
+    '\u2066',
+    '\ufeff',
+  ]
+    .map((one) => `a${one}b`)
+    .join('');
+
+  async function expectHarmless(
+    text: string,
+    line: readonly string[],
+    json: boolean,
+    outIsTerminal: boolean,
+  ): Promise<void> {
+    const given = line.map((word) => (word === 'docs/a.md' ? text : word));
+    const options = { answers: answersWith(text), outIsTerminal, env: { NO_COLOR: '1' } };
+    const { out, err } = await weir([...(json ? ['--json'] : []), line[0] ?? '', '--', ...given.slice(1)], options);
+    expect(out).not.toMatch(UNSAFE);
+    // On a terminal progress erases itself; that sequence is ours.
+    expect(err.replaceAll('\r\u001b[2K', '')).not.toMatch(UNSAFE);
+  }
+
   test('shows text from outside without anything that a terminal obeys, on stdout and on stderr, as text and as JSON', async () => {
-    const hostile = fc.oneof(fc.constantFrom(...HOSTILE_TEXTS), fc.string({ unit: 'binary', minLength: 1 }));
+    for (const line of COMMAND_LINES)
+      for (const json of [true, false])
+        for (const outIsTerminal of [true, false]) await expectHarmless(OBEYED, line, json, outIsTerminal);
+  });
+
+  test('shows any text at all without anything that a terminal obeys', async () => {
+    const text = fc.oneof(fc.constantFrom(...HOSTILE_TEXTS), fc.string({ unit: 'binary', minLength: 1 }));
     await fc.assert(
-      fc.asyncProperty(hostile, fc.constantFrom(...COMMAND_LINES), fc.boolean(), fc.boolean(), async (text, line, json, outIsTerminal) => {
-        const given = line.map((word) => (word === 'docs/a.md' ? text : word)).filter((word) => !word.startsWith('-'));
-        if (given.length !== line.length) return;
-        const options = { answers: answersWith(text), outIsTerminal, env: { NO_COLOR: '1' } };
-        const { out, err } = await weir(json ? [...given, '--json'] : given, options);
-        // On a terminal progress erases itself; that sequence is ours.
-        expect(out).not.toMatch(UNSAFE);
-        expect(err.replaceAll('\r\u001b[2K', '')).not.toMatch(UNSAFE);
-      }),
+      fc.asyncProperty(text, fc.constantFrom(...COMMAND_LINES), fc.boolean(), fc.boolean(), expectHarmless),
       { numRuns: 300 },
     );
   });
@@ -95,19 +158,26 @@ describe('list', () => {
     ['degraded', '▲ degraded', 1],
     ['down', '■ down', 1],
   ])('%s shows as %s and ends with %i', async ([status, shown, expected]) => {
-    const { exit, out } = await weir(['list'], { answers: listOf(connectorView({ name: 'a' }), connectorView({ name: 'b' }, { status })) });
+    const { exit, out } = await weir(['list'], {
+      answers: listOf(connectorView({ name: 'a' }), connectorView({ name: 'b' }, { status })),
+    });
     expect(exit).toBe(expected);
     expect(out).toContain(shown);
   });
 
   test('without UTF-8 the words stay and the symbols are ASCII', async () => {
-    const { out } = await weir(['list'], { answers: listOf(connectorView({}, { status: 'down' })), env: { LANG: 'C' } });
+    const { out } = await weir(['list'], {
+      answers: listOf(connectorView({}, { status: 'down' })),
+      env: { LANG: 'C' },
+    });
     expect(out).toContain('X down');
     expect(out).not.toMatch(/[^\n -~]/);
   });
 
   test('a disabled connector that was down makes nothing unwell', async () => {
-    const { exit, out } = await weir(['list'], { answers: listOf(connectorView({ enabled: false }, { status: 'down' })) });
+    const { exit, out } = await weir(['list'], {
+      answers: listOf(connectorView({ enabled: false }, { status: 'down' })),
+    });
     expect(exit).toBe(0);
     expect(out).toContain('- disabled');
   });
@@ -119,7 +189,9 @@ describe('list', () => {
   });
 
   test('half_open reads half-open', async () => {
-    expect((await weir(['list'], { answers: listOf(connectorView({ circuit_state: 'half_open' })) })).out).toContain('half-open');
+    expect((await weir(['list'], { answers: listOf(connectorView({ circuit_state: 'half_open' })) })).out).toContain(
+      'half-open',
+    );
   });
 
   test('without connectors it shows what to put into weir.yaml and ends with 0', async () => {
@@ -142,8 +214,26 @@ describe('drill', () => {
   });
 
   test('says none where nothing failed and no cursor where nothing was pulled', async () => {
-    const streams = [{ name: 'docs', cursor: null, cursor_at: null, events_total: 0, next_run: null, failures: 0, reconcile_due: false }];
-    const answer = { schemaVersion: 1, connector: connectorView(), streams, recent_runs: [], recent_failures: [], dead_letters: 0, recent_dead_letters: [] };
+    const streams = [
+      {
+        name: 'docs',
+        cursor: null,
+        cursor_at: null,
+        events_total: 0,
+        next_run: null,
+        failures: 0,
+        reconcile_due: false,
+      },
+    ];
+    const answer = {
+      schemaVersion: 1,
+      connector: connectorView(),
+      streams,
+      recent_runs: [],
+      recent_failures: [],
+      dead_letters: 0,
+      recent_dead_letters: [],
+    };
     const { exit, out } = await weir(['drill', 'git'], { answers: { 'connectors.drill': answer } });
     expect(exit).toBe(0);
     expect(out).toMatch(/Recent Failures \(Last 0\):\n {2}none\n/);
@@ -157,19 +247,36 @@ describe('run', () => {
     ['partial', 1],
     ['failed', 1],
   ])('%s ends with %i', async ([result, expected]) => {
-    expect((await weir(['run', 'git'], { answers: { 'connectors.run': { schemaVersion: 1, result, runs: [] } } })).exit).toBe(expected);
+    expect(
+      (await weir(['run', 'git'], { answers: { 'connectors.run': { schemaVersion: 1, result, runs: [] } } })).exit,
+    ).toBe(expected);
   });
 
   test('says what came per stream, progress on stderr', async () => {
-    const run = { id: 'r', stream: 'docs', started_at: '', ended_at: null, outcome: 'succeeded', counts: COUNTS, code: null, message: null };
-    const { out, err } = await weir(['run', 'git'], { answers: { 'connectors.run': { schemaVersion: 1, result: 'succeeded', runs: [run] } } });
+    const run = {
+      id: 'r',
+      stream: 'docs',
+      started_at: '',
+      ended_at: null,
+      outcome: 'succeeded',
+      counts: COUNTS,
+      code: null,
+      message: null,
+    };
+    const { out, err } = await weir(['run', 'git'], {
+      answers: { 'connectors.run': { schemaVersion: 1, result: 'succeeded', runs: [run] } },
+    });
     expect(out).toBe('git/docs: succeeded - 2 new, 3 known, 4 deleted, 5 failed\n');
     expect(err).toBe('pulling git\n');
   });
 
   test('in a running Weir shows what the connector is doing, and its answer even when that cannot be told', async () => {
     const { promise: pulled, resolve: end } = Promise.withResolvers<unknown>();
-    const lists = [listOf(connectorView({ activity: 'running docs,\u001b[2J 412/1000' }))['connectors.list'], new Fault('rate_limited', 'too many'), undefined];
+    const lists = [
+      listOf(connectorView({ activity: 'running docs,\u001b[2J 412/1000' }))['connectors.list'],
+      new Fault('rate_limited', 'too many'),
+      undefined,
+    ];
     const openSession = () =>
       Promise.resolve({
         kind: 'instance' as const,
@@ -183,7 +290,10 @@ describe('run', () => {
         close: () => Promise.resolve(),
       });
     // The session answers what it is asked; its type says for which operation.
-    const change = { openSession, sleep: () => new Promise<void>((resolve) => void setImmediate(resolve)) } as NonNullable<RecordingOptions['change']>;
+    const change = {
+      openSession,
+      sleep: () => new Promise<void>((resolve) => void setImmediate(resolve)),
+    } as NonNullable<RecordingOptions['change']>;
     const { exit, err } = await weir(['run', 'git'], { change });
     expect({ exit, err }).toEqual({ exit: 0, err: 'pulling git\ngit: running docs,\ufffd[2J 412/1000\n' });
   });
@@ -197,7 +307,9 @@ describe('events', () => {
   });
 
   test('says so when none matches', async () => {
-    const { exit, out } = await weir(['events'], { answers: { 'events.list': { schemaVersion: 1, items: [], next_cursor: null, newest: 0 } } });
+    const { exit, out } = await weir(['events'], {
+      answers: { 'events.list': { schemaVersion: 1, items: [], next_cursor: null, newest: 0 } },
+    });
     expect({ exit, out }).toEqual({ exit: 0, out: 'No event matches.\n' });
   });
 
@@ -212,7 +324,12 @@ describe('events', () => {
     const interrupted = new AbortController();
     const pages = [
       { schemaVersion: 1, items: [cloudEvent({ id: '2' }), cloudEvent({ id: '1' })], next_cursor: null, newest: 2 },
-      { schemaVersion: 1, items: [cloudEvent({ id: '3' }), cloudEvent({ id: '4', subject: '\u001b[2J\u202e' })], next_cursor: null, newest: 4 },
+      {
+        schemaVersion: 1,
+        items: [cloudEvent({ id: '3' }), cloudEvent({ id: '4', subject: '\u001b[2J\u202e' })],
+        next_cursor: null,
+        newest: 4,
+      },
       { schemaVersion: 1, items: [], next_cursor: null, newest: 4 },
     ];
     const inputs: unknown[] = [];
@@ -231,8 +348,16 @@ describe('events', () => {
     const change = { openSession, signal: interrupted.signal } as NonNullable<RecordingOptions['change']>;
     const { exit, out } = await weir(['events', '--follow', '--json', '--severity', 'high'], { change });
     expect(exit).toBe(0);
-    expect(out.trimEnd().split('\n').map((line) => (JSON.parse(line) as { id: string }).id)).toEqual(['1', '2', '3', '4']);
-    expect(inputs).toEqual([{ severity: 'high', limit: 50 }, ...[2, 4, 4].map((after) => ({ severity: 'high', after, limit: 200 }))]);
+    expect(
+      out
+        .trimEnd()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { id: string }).id),
+    ).toEqual(['1', '2', '3', '4']);
+    expect(inputs).toEqual([
+      { severity: 'high', limit: 50 },
+      ...[2, 4, 4].map((after) => ({ severity: 'high', after, limit: 200 })),
+    ]);
   });
 
   test('--follow neutralises what it shows line by line', async () => {
@@ -250,7 +375,18 @@ describe('events', () => {
 
 describe('search', () => {
   test('paints the hit and only the hit', async () => {
-    const result = { connector: 'git', tenant: 'default', stream: 'docs', key: 'a.md', title: 'A', url: null, line: null, snippet: 'before \u0002hit\u0003 after', score: 1, time: '' };
+    const result = {
+      connector: 'git',
+      tenant: 'default',
+      stream: 'docs',
+      key: 'a.md',
+      title: 'A',
+      url: null,
+      line: null,
+      snippet: 'before \u0002hit\u0003 after',
+      score: 1,
+      time: '',
+    };
     const answers = { 'documents.search': { schemaVersion: 1, total: 1, results: [result] } };
     const { out } = await weir(['search', 'hit'], { answers, outIsTerminal: true });
     expect(out).toContain('  before \u001b[7mhit\u001b[27m after\n');
@@ -262,14 +398,18 @@ describe('search', () => {
     expect(recording.calls[0]?.input).toEqual({ words: 'a "b c"', limit: 20 });
     expect(err).toMatch(/1 of 2 shown; --limit/);
     expect(out).not.toMatch(/shown/);
-    const none = await weir(['search', 'nosuch'], { answers: { 'documents.search': { schemaVersion: 1, total: 0, results: [] } } });
+    const none = await weir(['search', 'nosuch'], {
+      answers: { 'documents.search': { schemaVersion: 1, total: 0, results: [] } },
+    });
     expect({ exit: none.exit, out: none.out }).toEqual({ exit: 0, out: 'No document matches nosuch.\n' });
   });
 });
 
 describe('queue and worker', () => {
   test('an empty queue is a sentence, not an empty table', async () => {
-    expect((await weir(['queue', 'peek'], { answers: { 'queue.peek': { schemaVersion: 1, items: [] } } })).out).toBe('Nothing waits: every sink has everything.\n');
+    expect((await weir(['queue', 'peek'], { answers: { 'queue.peek': { schemaVersion: 1, items: [] } } })).out).toBe(
+      'Nothing waits: every sink has everything.\n',
+    );
   });
 
   test.for<[boolean, number | null, number, RegExp]>([
@@ -277,7 +417,15 @@ describe('queue and worker', () => {
     [false, 61, 1, /61 s ago.*late/],
     [false, null, 1, /No worker has run/],
   ])('a worker that is alive %s with a heartbeat %j s old ends with %i', async ([alive, lag, expected, sentence]) => {
-    const answer = { schemaVersion: 1, alive, last_heartbeat: null, lag_seconds: lag, limit_seconds: 60, pid: 7, runs_inflight: 0 };
+    const answer = {
+      schemaVersion: 1,
+      alive,
+      last_heartbeat: null,
+      lag_seconds: lag,
+      limit_seconds: 60,
+      pid: 7,
+      runs_inflight: 0,
+    };
     const { exit, out } = await weir(['worker', 'lag'], { answers: { 'worker.lag': answer } });
     expect(exit).toBe(expected);
     expect(out).toMatch(sentence);
@@ -306,10 +454,17 @@ describe('check, init and config', () => {
 
   test('init and config show answer as text and as JSON', async () => {
     const effectiveSettings = () => Promise.resolve([{ key: 'server.port', value: '8000', origin: 'default' }]);
-    expect(JSON.parse((await weir(['init', '--json'])).out)).toEqual({ schemaVersion: 1, file: '/somewhere/weir.yaml' });
+    expect(JSON.parse((await weir(['init', '--json'])).out)).toEqual({
+      schemaVersion: 1,
+      file: '/somewhere/weir.yaml',
+    });
     expect((await weir(['init'])).out).toMatch(/weir check/);
-    expect((await weir(['config', 'show'], { change: { effectiveSettings } })).out).toBe('Setting      Value  Origin\nserver.port  8000   default\n');
-    expect(JSON.parse((await weir(['config', 'show', '--json'], { change: { effectiveSettings } })).out)).toMatchObject({ schemaVersion: 1, settings: [{ key: 'server.port' }] });
+    expect((await weir(['config', 'show'], { change: { effectiveSettings } })).out).toBe(
+      'Setting      Value  Origin\nserver.port  8000   default\n',
+    );
+    expect(JSON.parse((await weir(['config', 'show', '--json'], { change: { effectiveSettings } })).out)).toMatchObject(
+      { schemaVersion: 1, settings: [{ key: 'server.port' }] },
+    );
     expect(JSON.parse((await weir(['config', 'schema'])).out)).toEqual({ type: 'object' });
   });
 });

@@ -178,6 +178,11 @@ describe('faults', () => {
     }
   });
 
+  test('a place with control characters in it cannot act on the terminal through the hint', async () => {
+    const fault = new Fault('storage_unreachable', 'x', { details: { place: '/tmp/\u001b[2J\u202e' } });
+    expect((await weir(['list'], { answers: { 'connectors.list': fault } })).err).toContain('/tmp/\ufffd[2J\ufffd exists');
+  });
+
   test('neither its message nor its details can act on the terminal, as text and as JSON', async () => {
     const text = fc.oneof(fc.constantFrom(...HOSTILE_TEXTS), fc.string({ unit: 'binary' }));
     await fc.assert(

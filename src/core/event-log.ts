@@ -6,7 +6,7 @@ import type { StreamRef } from './names.ts';
 
 export const LOG_LIMITS = {
   appendEventsMax: 1024, // events of one append; callers cut larger pages
-  commitEventsMax: 1024, // events gathered from several callers into one commit: one fsync
+  commitEventsMax: 2048, // events gathered from several callers into one commit: one fsync, and at most about 80 ms of the writer
   readEventsMax: 512,
   pendingBytesMax: 64 * 1024 * 1024, // payload bytes waiting for their commit; above it append answers `log_full`
   trimRowsMax: 500, // a longer delete would hold the writer

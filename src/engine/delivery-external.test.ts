@@ -98,7 +98,7 @@ describe('a sink outside', () => {
     const { written, letters } = await deliver(3, (entries) => {
       const at = entries.findIndex(({ event }) => event.version === 2);
       return entries.map((_, index) => (index === at ? retry() : WRITTEN));
-    }, 600_000); // prettier-ignore
+    }, 600_000);
     expect(letters).toMatchObject([{ stage: 'outside', key: 'k' }]);
     expect(versionsOf(written, 'k')).toContain(3);
   });

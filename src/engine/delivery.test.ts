@@ -35,7 +35,7 @@ describe('delivery to a sink in the store', () => {
     const { stop } = world.deliver(builtInTarget(timelineOf(world, (real) => (partition, entries, fence) => {
       seen.push(...entries.map(({ event }) => event.version));
       return real(partition, entries, fence);
-    }))); // prettier-ignore
+    })));
     await world.put(...versions('k', 700));
     await world.drained();
     await stop();
@@ -264,7 +264,7 @@ describe('a log that fails', () => {
   });
 });
 
-test('the same sink object under two names is two readers', async () => {
+test('two sinks are two readers: each gets everything', async () => {
   const world = openDeliveryWorld();
   const [one, two] = [sinkOf(undefined, 'one'), sinkOf(undefined, 'two')];
   const loops = [one, two].map(({ sink }) => world.deliver(world.external(sink)));

@@ -7,9 +7,11 @@ import { PARTITIONS } from '#core/partition.ts';
 import type { BuiltInSink, Sink, WriteResult } from '#core/sink.ts';
 import { computeBackoffMs } from '#policies/backoff.ts';
 import { keepLease } from './lease-keeper.ts';
+import { Permits } from './permits.ts';
 
 export const DELIVERY_LIMITS = {
   batchEventsMax: 256,
+  batchesInFlightMax: 8, // of one sink: bounds the parsed events in memory, whatever the number of partitions
   leaseRetryMs: 1000, // how soon a partition that somebody else owns is asked for again
   backoff: { baseMs: 400, factor: 2, capMs: 60_000, jitter: 'proportional', jitterRatio: 0.2, attemptsMax: Number.POSITIVE_INFINITY },
 } as const;
@@ -77,14 +79,21 @@ function deadLettersOf(settled: readonly LogEntry[], results: readonly WriteResu
   });
 }
 
+/** What every loop of one sink shares. */
+interface Loop extends DeliveryOptions {
+  readonly target: Target;
+  readonly permits: Permits;
+}
+
 /** One loop per partition of one sink, each under its own lease. Ends when `stop` aborts and the batches in hand have settled. */
 export async function deliverAll(options: DeliveryOptions, target: Target, stop: AbortSignal): Promise<void> {
   await options.log.register(target.name);
-  await Promise.all(Array.from({ length: PARTITIONS }, (_, partition) => deliverPartition(options, target, partition, stop)));
+  const loop: Loop = { ...options, target, permits: new Permits(DELIVERY_LIMITS.batchesInFlightMax) };
+  await Promise.all(Array.from({ length: PARTITIONS }, (_, partition) => deliverPartition(loop, partition, stop)));
 }
 
-async function deliverPartition(options: DeliveryOptions, target: Target, partition: number, stop: AbortSignal): Promise<void> {
-  const { env, leases, owner } = options;
+async function deliverPartition(loop: Loop, partition: number, stop: AbortSignal): Promise<void> {
+  const { env, leases, owner, target } = loop;
   // Unbounded on purpose: ends with `stop`; every pass waits for a lease, for entries or for a backoff.
   while (!stop.aborted) {
     const lease = await keepLease(leases, env.clock, partitionLeaseName(target.name, partition), owner);
@@ -93,20 +102,20 @@ async function deliverPartition(options: DeliveryOptions, target: Target, partit
       continue;
     }
     try {
-      await deliverOwned(options, target, partition, lease.fence, AbortSignal.any([stop, lease.lost]));
+      await deliverOwned(loop, partition, lease.fence, AbortSignal.any([stop, lease.lost]));
     } finally {
       await lease.release();
     }
   }
 }
 
-async function deliverOwned(options: DeliveryOptions, target: Target, partition: number, fence: Fence, signal: AbortSignal): Promise<void> {
-  const { env, log } = options;
+async function deliverOwned(loop: Loop, partition: number, fence: Fence, signal: AbortSignal): Promise<void> {
+  const { env, log, target } = loop;
   let failures = 0;
   while (!signal.aborted) {
     await log.wait(target.name, partition, signal);
     if (signal.aborted) return;
-    const delivered = await deliverBatch(options, target, partition, fence, signal);
+    const delivered = await loop.permits.run(() => deliverBatch(loop, partition, fence, signal));
     if (delivered.state === 'fenced') return;
     if (delivered.fault === undefined) {
       failures = 0;
@@ -115,13 +124,13 @@ async function deliverOwned(options: DeliveryOptions, target: Target, partition:
     // I6: the sink's failure uses up nothing and drops nothing; the partition waits in place, so order holds (I5).
     const nextInMs = computeBackoffMs({ attempt: failures, policy: DELIVERY_LIMITS.backoff, random: env.random });
     failures += 1;
-    options.onFault?.(target.name, delivered.fault, nextInMs);
+    loop.onFault?.(target.name, delivered.fault, nextInMs);
     await env.clock.sleep(nextInMs, signal);
   }
 }
 
-async function deliverBatch(options: DeliveryOptions, target: Target, partition: number, fence: Fence, signal: AbortSignal): Promise<Delivered> {
-  const { env, log, onBatch } = options;
+async function deliverBatch(loop: Loop, partition: number, fence: Fence, signal: AbortSignal): Promise<Delivered> {
+  const { env, log, target, onBatch } = loop;
   const startMs = env.clock.monotonic();
   let entries: readonly LogEntry[] = [];
   try {

@@ -122,7 +122,7 @@ describe('settled', () => {
 
   test('waits only for what was there when it was asked: another connection that never rests does not keep it', async () => {
     const world = openWorld();
-    const busy = connectionOf(scripted({ async *pull(ctx, cursor) { for (let at = Number(cursor ?? 0) + 1; ; at += 1) { await ctx.clock.sleep(5, ctx.signal); yield { events: [doc(`doc-${at}`)], cursor: at }; } } })); // prettier-ignore
+    const busy = connectionOf(scripted({ async *pull(ctx, cursor) { for (let at = Number(cursor ?? 0) + 1; ; at += 1) { await ctx.clock.sleep(5, ctx.signal); yield { events: [doc(`doc-${at}`)], cursor: at }; } } }));
     // A sink that is always a few milliseconds behind: the log is never empty, and never old.
     const { library } = world.store;
     const apply: Library['apply'] = async (...call) => {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { Fault } from '#core/fault.ts';
 import type { JsonValue } from '#core/json.ts';
 import type { Run } from '#core/store.ts';
+import type { Timeline } from '#core/timeline.ts';
 import type { Engine } from './engine.ts';
 import { connectionOf, doc, docs, engineOf, hasEnded, MINUTE_MS, OF, openWorld, pass, runsOf, scripted, until, type PullScript, type World } from './fixtures/engine-world.ts';
 
@@ -34,7 +35,7 @@ const hang: PullScript = async function* (ctx) {
 describe('a started engine', () => {
   test('pulls what is due and brings it to the sinks, and a stopped one leaves no timer', async () => {
     const world = openWorld();
-    const { engine } = one(world, async function* (ctx) { yield { events: docs(5), cursor: await ctx.call('list', () => Promise.resolve(1)) }; }); // prettier-ignore
+    const { engine } = one(world, async function* (ctx) { yield { events: docs(5), cursor: await ctx.call('list', () => Promise.resolve(1)) }; });
     await engine.start();
     await ended(world);
     await engine.settled(never);
@@ -58,7 +59,7 @@ describe('a started engine', () => {
 
   test('delivers what an earlier process left in the log, also when no connection is left', async () => {
     const world = openWorld();
-    const first = one(world, async function* () { yield { events: docs(5), cursor: 1 }; }); // prettier-ignore
+    const first = one(world, async function* () { yield { events: docs(5), cursor: 1 }; });
     const stopped = new AbortController();
     const run = await toEnd(first.engine, first.only, stopped.signal);
     await first.engine.stop();
@@ -72,8 +73,8 @@ describe('a started engine', () => {
 
   test('a connection that fails at everything does not disturb another one (I6)', async () => {
     const world = openWorld();
-    const bad = connection(async function* () { throw new Error('broken'); }, { connection: 'bad', ...HOURLY }); // prettier-ignore
-    const good = connection(async function* () { yield { events: docs(3), cursor: 1 }; }); // prettier-ignore
+    const bad = connection(async function* () { throw new Error('broken'); }, { connection: 'bad', ...HOURLY });
+    const good = connection(async function* () { yield { events: docs(3), cursor: 1 }; });
     const engine = engineOf(world, [bad, good]);
     await engine.start();
     await ended(world);
@@ -90,7 +91,7 @@ describe('a started engine', () => {
   ])('a connector that throws $what is not asked again before time has passed', async ({ thrown }) => {
     const world = openWorld();
     let pulls = 0;
-    const { engine } = one(world, async function* () { pulls += 1; throw thrown(world.clock.now()); }); // prettier-ignore
+    const { engine } = one(world, async function* () { pulls += 1; throw thrown(world.clock.now()); });
     await engine.start();
     for (let turn = 0; turn < 40; turn += 1) await world.clock.turn();
     await engine.stop();
@@ -152,6 +153,28 @@ describe('stopping', () => {
     expect(pages.at(-1)).toBe(last);
   });
 
+  test('lets the batches that a sink has in hand settle, and saves what was measured', async () => {
+    const world = openWorld();
+    const gate = Promise.withResolvers<void>();
+    let inHand = 0;
+    const { timeline } = world.store;
+    const apply: Timeline['apply'] = async (...call) => {
+      inHand += 1;
+      await gate.promise;
+      return timeline.apply(...call);
+    };
+    const slow = new Proxy(timeline, { get: (of, name) => (name === 'apply' ? apply : (Reflect.get(of, name) as unknown)) });
+    const { engine } = one(world, async function* (ctx) { yield { events: [doc('a')], cursor: await ctx.call('list', () => Promise.resolve(1)) }; }, { store: { ...world.store, timeline: slow } });
+    await engine.start();
+    await until(world.clock, 'the sink has a batch', () => inHand === 1);
+    const stopping = engine.stop();
+    expect(await hasEnded(world.clock, stopping)).toBe(false);
+    gate.resolve();
+    expect(await hasEnded(world.clock, stopping)).toBe(true);
+    expect((await timeline.query({ tenants: [OF.tenant], limit: 10 })).rows).toHaveLength(1);
+    expect(await world.store.calls.minutes(OF, 0)).toMatchObject([{ operation: 'list', succeeded: 1 }]);
+  });
+
   test('twice, at once and later, is stopping once', async () => {
     const world = openWorld();
     const { engine } = one(world, endless());
@@ -183,7 +206,7 @@ describe('stopping', () => {
   test('ends when the measurements cannot be saved any more', async () => {
     const world = openWorld();
     const calls = new Proxy(world.store.calls, { get: (of, name) => (name === 'save' ? () => Promise.reject(new Fault('storage_full', 'no space')) : ((Reflect.get(of, name) as () => unknown).bind(of) as unknown)) });
-    const { engine } = one(world, async function* (ctx) { yield { events: [], cursor: await ctx.call('list', () => Promise.resolve(1)) }; }, { store: { ...world.store, calls } }); // prettier-ignore
+    const { engine } = one(world, async function* (ctx) { yield { events: [], cursor: await ctx.call('list', () => Promise.resolve(1)) }; }, { store: { ...world.store, calls } });
     await engine.start();
     await ended(world);
     await expect(engine.stop()).resolves.toBeUndefined();
@@ -198,7 +221,7 @@ describe('a pull to the end', () => {
         await ctx.clock.sleep(1000, ctx.signal);
         yield { events: [doc(`doc-${page}`)], cursor: page };
       }
-    }); // prettier-ignore
+    });
     const pulling = toEnd(engine, only);
     await pass(world.clock, 120_000);
     const runs = await pulling;
@@ -216,7 +239,7 @@ describe('a pull to the end', () => {
       pulls += 1;
       if (pulls === 1) await gate.promise;
       yield { events: [], cursor: pulls };
-    }); // prettier-ignore
+    });
     await engine.start();
     await until(world.clock, 'the scheduled run begins', () => pulls === 1);
     const pulling = toEnd(engine, only);
@@ -231,7 +254,7 @@ describe('a pull to the end', () => {
 
   test('is told what to wait for instead of waiting: a rate limit ends it', async () => {
     const world = openWorld();
-    const { engine, only } = one(world, async function* () { throw new Fault('rate_limited', 'later', { retryAtMs: world.clock.now() + 3_600_000 }); }); // prettier-ignore
+    const { engine, only } = one(world, async function* () { throw new Fault('rate_limited', 'later', { retryAtMs: world.clock.now() + 3_600_000 }); });
     expect(await toEnd(engine, only)).toMatchObject([{ outcome: 'yielded', code: 'rate_limited' }]);
     await engine.stop();
   });
@@ -251,7 +274,7 @@ describe('a pull to the end', () => {
     const world = openWorld();
     const caller = new AbortController();
     let pulls = 0;
-    const { engine, only } = one(world, async function* () { pulls += 1; throw new DOMException('aborted', 'AbortError'); }); // prettier-ignore
+    const { engine, only } = one(world, async function* () { pulls += 1; throw new DOMException('aborted', 'AbortError'); });
     const pulling = toEnd(engine, only, caller.signal);
     await hasEnded(world.clock, pulling);
     const spun = pulls;

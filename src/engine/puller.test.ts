@@ -98,7 +98,7 @@ describe('one slice', () => {
   test('leaves no timer and no listener behind', async () => {
     const world = openWorld();
     const stop = new AbortController();
-    await slice(world, async function* () { yield { events: docs(3), cursor: 1 }; }, { signal: stop.signal }); // prettier-ignore
+    await slice(world, async function* () { yield { events: docs(3), cursor: 1 }; }, { signal: stop.signal });
     expect(world.clock.sleeping).toBe(0);
     expect(getEventListeners(stop.signal, 'abort')).toHaveLength(0);
   });
@@ -159,7 +159,7 @@ describe('a slice that must wait', () => {
   test('a nearly full log pauses it before the first page, and looks again soon', async () => {
     const world = openWorld();
     let pulled = 0;
-    const run = await slice(world, async function* () { pulled += 1; yield { events: [], cursor: 1 }; }, { puller: { mustPause: () => Promise.resolve(true) } }); // prettier-ignore
+    const run = await slice(world, async function* () { pulled += 1; yield { events: [], cursor: 1 }; }, { puller: { mustPause: () => Promise.resolve(true) } });
     expect(run).toMatchObject({ outcome: 'yielded', code: undefined, resumeAtMs: world.clock.now() + 2000 });
     expect(pulled).toBe(0);
   });
@@ -167,7 +167,7 @@ describe('a slice that must wait', () => {
   test('a log that fills up while it pulls pauses it between two pages', async () => {
     const world = openWorld();
     const mustPause = async () => (await unsettled(world)).length >= 2;
-    const run = await slice(world, async function* () { for (let page = 1; ; page += 1) yield { events: [doc(`doc-${page}`)], cursor: page }; }, { puller: { mustPause } }); // prettier-ignore
+    const run = await slice(world, async function* () { for (let page = 1; ; page += 1) yield { events: [doc(`doc-${page}`)], cursor: page }; }, { puller: { mustPause } });
     expect(run).toMatchObject({ outcome: 'yielded', counts: { pages: 2 } });
   });
 });
@@ -176,7 +176,7 @@ describe('a slice that is stopped', () => {
   test('ends between two pages and is not a failure; the rest comes with the next one', async () => {
     const world = openWorld();
     const stop = new AbortController();
-    const run = await slice(world, async function* () { for (let page = 1; ; page += 1) { if (page === 2) stop.abort(); yield { events: [doc(`doc-${page}`)], cursor: page }; } }, { signal: stop.signal }); // prettier-ignore
+    const run = await slice(world, async function* () { for (let page = 1; ; page += 1) { if (page === 2) stop.abort(); yield { events: [doc(`doc-${page}`)], cursor: page }; } }, { signal: stop.signal });
     expect(run).toMatchObject({ outcome: 'yielded', code: undefined, counts: { pages: 2 } });
     expect(await cursorOf(world)).toBe(2);
   });
@@ -185,7 +185,7 @@ describe('a slice that is stopped', () => {
     const world = openWorld();
     const stop = new AbortController();
     let called = false;
-    const running = slice(world, async function* (ctx) { yield { events: [], cursor: await ctx.call('hang', () => { called = true; return new Promise<number>(() => {}); }) }; }, { signal: stop.signal }); // prettier-ignore
+    const running = slice(world, async function* (ctx) { yield { events: [], cursor: await ctx.call('hang', () => { called = true; return new Promise<number>(() => {}); }) }; }, { signal: stop.signal });
     await until(world.clock, 'the call is out', () => called);
     stop.abort();
     expect(await hasEnded(world.clock, running)).toBe(true);
@@ -195,7 +195,7 @@ describe('a slice that is stopped', () => {
   test('and returns because of it has not succeeded: there may be more', async () => {
     const world = openWorld();
     const stop = new AbortController();
-    const running = slice(world, async function* (ctx) { await stopped(ctx.signal); }, { signal: stop.signal }); // prettier-ignore
+    const running = slice(world, async function* (ctx) { await stopped(ctx.signal); }, { signal: stop.signal });
     await until(world.clock, 'the run begins', async () => (await runsOf(world)).length === 1);
     stop.abort();
     expect((await running).outcome).toBe('yielded');
@@ -203,7 +203,7 @@ describe('a slice that is stopped', () => {
 
   test('before it began pulls at most one page', async () => {
     const world = openWorld();
-    const run = await slice(world, async function* () { for (let page = 1; ; page += 1) yield { events: [], cursor: page }; }, { signal: AbortSignal.abort() }); // prettier-ignore
+    const run = await slice(world, async function* () { for (let page = 1; ; page += 1) yield { events: [], cursor: page }; }, { signal: AbortSignal.abort() });
     expect(run).toMatchObject({ outcome: 'yielded' });
     expect(run.counts.pages).toBeLessThanOrEqual(1);
   });
@@ -260,7 +260,7 @@ describe('a store that fails', () => {
     const world = openWorld();
     let appends = 0;
     const log = new Proxy(world.log, { get: (of, name) => (name === 'append' ? (batch: never) => ((appends += 1) === 2 ? Promise.reject(new Fault('storage_full', 'no space')) : of.append(batch)) : (Reflect.get(of, name) as unknown)) });
-    const run = await slice(world, async function* () { for (let page = 1; page < 4; page += 1) yield { events: [doc(`doc-${page}`)], cursor: page }; }, { puller: { log } }); // prettier-ignore
+    const run = await slice(world, async function* () { for (let page = 1; page < 4; page += 1) yield { events: [doc(`doc-${page}`)], cursor: page }; }, { puller: { log } });
     expect(run).toMatchObject({ outcome: 'failed', code: 'storage_full', counts: { pages: 1, appended: 1 } });
     expect(await cursorOf(world)).toBe(1);
   });

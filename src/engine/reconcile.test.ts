@@ -47,7 +47,7 @@ describe('what vanished at the source', () => {
 
   test('is deleted with a version just above the known one, so that the next state of the source is newer', async () => {
     const world = openWorld();
-    const at = (version: number, key = 'back') => connectionOf(scripted({ async *pull() { yield { events: [doc(key, version)], cursor: version }; } })); // prettier-ignore
+    const at = (version: number, key = 'back') => connectionOf(scripted({ async *pull() { yield { events: [doc(key, version)], cursor: version }; } }));
     await pull(world, at(4096));
     await pull(world, walking(() => []));
     expect(await live(world)).toEqual([]);
@@ -66,7 +66,7 @@ describe('what vanished at the source', () => {
 
   test('a stream that cannot list deletes nothing and is complete all the same', async () => {
     const world = await known(5);
-    const connection = connectionOf(scripted({ async *pull() { yield { events: [], cursor: 1, reconcile: true }; } })); // prettier-ignore
+    const connection = connectionOf(scripted({ async *pull() { yield { events: [], cursor: 1, reconcile: true }; } }));
     expect((await pull(world, connection)).outcome).toBe('succeeded');
     expect(await live(world)).toHaveLength(5);
     expect(await isDue(world)).toBe(false);
@@ -150,7 +150,7 @@ describe('a listing that was due', () => {
   test('is not repeated once it was made', async () => {
     const world = await known(8);
     let asked = 0;
-    const connection = connectionOf(scripted({ async *pull() { yield { events: [], cursor: 1 }; }, stream: { async *listIds() { asked += 1; yield []; } } })); // prettier-ignore
+    const connection = connectionOf(scripted({ async *pull() { yield { events: [], cursor: 1 }; }, stream: { async *listIds() { asked += 1; yield []; } } }));
     await pull(world, connection);
     expect(asked).toBe(0);
     expect(await live(world)).toHaveLength(8);

@@ -4,7 +4,7 @@ import { textAt } from './row.ts';
 
 const SQLITE_VERSION_MIN = [3, 51, 3] as const; // earlier ones can corrupt a WAL file when two connections write at once
 const BUSY_TIMEOUT_MS = 5000;
-const WAL_PAGES_MAX = 1000; // checkpoint after 4 MB, inside the writer
+const WAL_PAGES_MAX = 4000; // checkpoint after 16 MB, inside the writer
 const WAL_BYTES_KEPT_MAX = 64 * 1024 * 1024;
 const CACHE_KIB = 32 * 1024;
 

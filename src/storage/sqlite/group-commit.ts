@@ -6,17 +6,20 @@ import { toStorageFault } from './database.ts';
 
 interface Job {
   readonly cost: number;
-  /** Synchronous from start to end: an await in here would let other callers' statements into the transaction. */
+  /**
+   * Synchronous from start to end: an await in here would let other callers' statements into the transaction. May run twice:
+   * what it changes outside of the database is only what `onRollback` restores.
+   */
   readonly run: () => unknown;
   readonly resolve: (value: unknown) => void;
   readonly reject: (fault: Fault) => void;
 }
 
-type Settled = { readonly job: Job; readonly value: unknown } | { readonly job: Job; readonly fault: Fault };
-
 /**
  * The one writer. Jobs that arrive in the same turn of the event loop share one transaction and so one fsync; each promise
- * settles only after COMMIT has returned (I1). A job that throws is undone alone; a failed COMMIT fails every job in it.
+ * settles only after COMMIT has returned (I1). When a job throws, the whole transaction is undone and every job of it runs again
+ * in one of its own, so that it fails alone; that is rare, and a savepoint per job would make the full-text index write a segment
+ * for each. A failed COMMIT fails every job in it.
  */
 export class GroupCommit {
   readonly #db: DatabaseSync;
@@ -79,42 +82,45 @@ export class GroupCommit {
   }
 
   #commit(jobs: readonly Job[]): void {
-    let settled: readonly Settled[];
+    const values: unknown[] = [];
+    let failed: Fault | undefined;
     try {
       this.#db.exec('BEGIN IMMEDIATE');
-      settled = jobs.map((job) => this.#runAlone(job));
-      this.#db.exec('COMMIT');
+      for (const job of jobs) values.push(job.run());
     } catch (error) {
-      this.#abandon(jobs, toStorageFault(error, this.#place));
+      failed = toStorageFault(error, this.#place);
+    }
+    if (failed === undefined) failed = this.#end();
+    if (failed === undefined) {
+      for (const [index, job] of jobs.entries()) job.resolve(values[index]);
       return;
     }
-    for (const one of settled) {
-      if ('fault' in one) one.job.reject(one.fault);
-      else one.job.resolve(one.value);
-    }
+    this.#undo(failed);
+    const [only] = jobs;
+    // Nothing was stored. One of several jobs may be to blame: each runs again alone. What is wrong with the disk fails them all.
+    if (jobs.length > 1 && !isOfTheDisk(failed)) for (const job of jobs) this.#commit([job]);
+    else if (jobs.length > 1) for (const job of jobs) job.reject(failed);
+    else only?.reject(failed);
   }
 
-  #runAlone(job: Job): Settled {
-    this.#db.exec('SAVEPOINT job');
+  #end(): Fault | undefined {
     try {
-      const value = job.run();
-      this.#db.exec('RELEASE job');
-      return { job, value };
+      this.#db.exec('COMMIT');
+      return undefined;
     } catch (error) {
-      const fault = toStorageFault(error, this.#place);
-      // SQLite itself ends the transaction on a full disk or an I/O error: then nothing of the group was stored.
-      if (!this.#db.isTransaction) throw fault;
-      this.#db.exec('ROLLBACK TO job; RELEASE job');
-      this.#onRollback();
-      return { job, fault };
+      return toStorageFault(error, this.#place);
     }
   }
 
-  #abandon(jobs: readonly Job[], fault: Fault): void {
+  #undo(fault: Fault): void {
+    // SQLite itself ends the transaction on a full disk or an I/O error.
     if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
     // After a failed fsync a second one may report success without having written: stop here, for good.
     if (fault.code === 'storage_broken') this.#broken = fault;
     else this.#onRollback();
-    for (const job of jobs) job.reject(fault);
   }
+}
+
+function isOfTheDisk(fault: Fault): boolean {
+  return fault.code.startsWith('storage_');
 }

@@ -35,7 +35,7 @@ export class SqliteLibrary implements Library {
       const settled = this.#log.settle(this.name, partition, last.position, fence);
       if (settled === 'moved') for (const { event } of documents) this.#put(event);
       return settled === 'fenced' ? 'fenced' : 'committed';
-    }, documents.length + 1);
+    }, documents.length);
   }
 
   #put(event: Event): void {

@@ -24,7 +24,6 @@ import { SqliteRuns } from './runs.ts';
 import { SeenSweep } from './seen-sweep.ts';
 import { SqliteStreams } from './streams.ts';
 import { SqliteTimeline } from './timeline.ts';
-import { numberAt } from './row.ts';
 
 export const STORAGE_LIMITS = {
   timelineRowsMax: 1_000_000, // the newest; the library keeps documents whatever their age
@@ -113,7 +112,7 @@ function nextBoot(db: DatabaseSync): number {
   const row = db
     .prepare(`INSERT INTO setting (name, value) VALUES ('boot', '1') ON CONFLICT DO UPDATE SET value = CAST(value + 1 AS TEXT) RETURNING value`)
     .get();
-  return numberAt(row, 'value');
+  return Number(textAt(row, 'value'));
 }
 
 function setting(db: DatabaseSync, name: string, make: () => string): string {

@@ -161,6 +161,9 @@ CREATE VIRTUAL TABLE doc_text USING fts5 (
 );
 -- Deleted words leave the index at once instead of at some later merge.
 INSERT INTO doc_text (doc_text, rank) VALUES ('secure-delete', 1);
+-- Larger pages and later merges: fewer rewrites while a backlog drains, a little more to read per search.
+INSERT INTO doc_text (doc_text, rank) VALUES ('pgsz', 16000);
+INSERT INTO doc_text (doc_text, rank) VALUES ('automerge', 8);
 
 CREATE TABLE link (
   tenant TEXT    NOT NULL,
