@@ -167,7 +167,7 @@ export function drillOf(data: StubData): ConnectorDrill {
   const counts = { pages: 5, appended: 12, unchanged: 400, deleted: 1, failed: 0, skipped: { not_a_document: 3 } };
   return {
     schemaVersion: 1,
-    connector,
+    ...connector,
     streams: [
       {
         name: 'docs',

@@ -25,7 +25,8 @@ export async function main(self: NodeJS.Process): Promise<void> {
     columns: self.stdout.columns ?? COLUMNS_WITHOUT_TERMINAL,
     env: self.env,
   });
-  for (const stream of [self.stdout, self.stderr]) stream.on('error', (error: NodeJS.ErrnoException) => endOnClosedPipe(self, error));
+  for (const stream of [self.stdout, self.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => endOnClosedPipe(self, error));
   const interrupted = new AbortController();
   const host = hostOf(self, terminal, interrupted);
   const exit = await runCli(host, self.argv.slice(2));
@@ -50,7 +51,10 @@ function hostOf(self: NodeJS.Process, terminal: Terminal, interrupted: AbortCont
   const cwd = self.cwd();
   const version = packageVersion();
   const readConfig = async (flags: GlobalFlags) => {
-    const [{ readConfig: read }, { openRegistry }] = await Promise.all([import('./main/read-config.ts'), import('#engine/registry.ts')]);
+    const [{ readConfig: read }, { openRegistry }] = await Promise.all([
+      import('./main/read-config.ts'),
+      import('#engine/registry.ts'),
+    ]);
     return read({ flags, env: variables, cwd, registry: openRegistry(connectorsFolder) });
   };
   return {
@@ -60,9 +64,21 @@ function hostOf(self: NodeJS.Process, terminal: Terminal, interrupted: AbortCont
     userRole: variables['USER_ROLE'],
     sleep: (ms, signal) => env.clock.sleep(ms, signal),
     async openSession(flags, needs): Promise<Session> {
-      for (const [name, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) self.once(name, () => interrupted.abort(code));
+      for (const [name, code] of [
+        ['SIGINT', 130],
+        ['SIGTERM', 143],
+      ] as const)
+        self.once(name, () => interrupted.abort(code));
       const { openSession } = await import('./main/open-session.ts');
-      return openSession({ loaded: await readConfig(flags), needs, env, pid: self.pid, signal: interrupted.signal, terminal: terminal.withFlags(flags), stderr: self.stderr });
+      return openSession({
+        loaded: await readConfig(flags),
+        needs,
+        env,
+        pid: self.pid,
+        signal: interrupted.signal,
+        terminal: terminal.withFlags(flags),
+        stderr: self.stderr,
+      });
     },
     async start(flags) {
       const { startWeir } = await import('./main/start.ts');
@@ -73,27 +89,49 @@ function hostOf(self: NodeJS.Process, terminal: Terminal, interrupted: AbortCont
         },
         exitNow: (code: number) => self.exit(code),
       };
-      return startWeir({ flags, variables, cwd, env, pid: self.pid, version, terminal, stdout: self.stdout, signals, installation, connectorsFolder });
+      return startWeir({
+        flags,
+        variables,
+        cwd,
+        env,
+        pid: self.pid,
+        version,
+        terminal,
+        stdout: self.stdout,
+        signals,
+        installation,
+        connectorsFolder,
+      });
     },
     async validateConfig(flags) {
       const { parsed, file } = await readConfig(flags);
-      const warnings = parsed.warnings.map(({ path, problem, hint }) => [path, problem, hint].filter(Boolean).join(' - '));
+      const warnings = parsed.warnings.map(({ path, problem, hint }) =>
+        [path, problem, hint].filter(Boolean).join(' - '),
+      );
       return { file, connections: parsed.config.connections.length, warnings };
     },
     async init(flags) {
-      const [{ configPath }, { writeFirstConfig }] = await Promise.all([import('./main/read-config.ts'), import('./main/first-config.ts')]);
+      const [{ configPath }, { writeFirstConfig }] = await Promise.all([
+        import('./main/read-config.ts'),
+        import('./main/first-config.ts'),
+      ]);
       const { file } = configPath({ flags, env: variables, cwd });
       return { file, text: writeFirstConfig(file, installation) };
     },
     async effectiveSettings(flags) {
       const { effectiveSettings } = await import('#config/effective-settings.ts');
       const { parsed } = await readConfig(flags);
-      return effectiveSettings(parsed).map(({ key, value, origin }) => ({ key, value: typeof value === 'string' ? value : JSON.stringify(value), origin }));
+      return effectiveSettings(parsed).map(({ key, value, origin }) => ({ key, value, origin }));
     },
     async configSchema() {
-      const [{ weirJsonSchema }, { openRegistry }] = await Promise.all([import('#config/json-schema.ts'), import('#engine/registry.ts')]);
+      const [{ weirJsonSchema }, { openRegistry }] = await Promise.all([
+        import('#config/json-schema.ts'),
+        import('#engine/registry.ts'),
+      ]);
       const registry = openRegistry(connectorsFolder);
-      const schemas = await Promise.all(registry.types.map(async (type) => [type, (await registry.load(type)).config] as const));
+      const schemas = await Promise.all(
+        registry.types.map(async (type) => [type, (await registry.load(type)).config] as const),
+      );
       return weirJsonSchema(new Map(schemas));
     },
   };

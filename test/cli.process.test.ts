@@ -2,7 +2,16 @@
 
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,13 +19,36 @@ import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { commitDocuments, GIT_ONLY, temporaryRepository, type TemporaryRepository } from './process/temporary-repository.ts';
-import { ROOT, startWeir, until, weir as runWeir, type CommandResult, type RunningWeir } from './process/weir-process.ts';
+import {
+  commitDocuments,
+  GIT_ONLY,
+  temporaryRepository,
+  type TemporaryRepository,
+} from './process/temporary-repository.ts';
+import {
+  ROOT,
+  startWeir,
+  until,
+  weir as runWeir,
+  type CommandResult,
+  type RunningWeir,
+} from './process/weir-process.ts';
 
 const BIN = join(ROOT, 'bin/weir.mjs');
 const UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/;
 /** What this test run was started with must not reach the processes it starts. */
-const CLEAN = { NO_COLOR: '', FORCE_COLOR: '', USER_ROLE: '', WEIR_CONFIG: '', WEIR_DATA: '', WEIR_PORT: '', WEIR_HOST: '', XDG_CONFIG_HOME: '/nonexistent', LC_ALL: 'C.UTF-8', NODE_OPTIONS: '' };
+const CLEAN = {
+  NO_COLOR: '',
+  FORCE_COLOR: '',
+  USER_ROLE: '',
+  WEIR_CONFIG: '',
+  WEIR_DATA: '',
+  WEIR_PORT: '',
+  WEIR_HOST: '',
+  XDG_CONFIG_HOME: '/nonexistent',
+  LC_ALL: 'C.UTF-8',
+  NODE_OPTIONS: '',
+};
 
 const undo: (() => void)[] = [];
 afterEach(() => {
@@ -27,9 +59,16 @@ function weir(folder: string, args: readonly string[], env: NodeJS.ProcessEnv = 
   return runWeir(folder, args, { ...CLEAN, ...env });
 }
 
-async function json<Shape extends z.ZodType>(folder: string, args: readonly string[], shape: Shape): Promise<z.infer<Shape>> {
+async function json<Shape extends z.ZodType>(
+  folder: string,
+  args: readonly string[],
+  shape: Shape,
+): Promise<z.infer<Shape>> {
   const { code, stdout, stderr } = await weir(folder, [...args, '--json']);
-  expect({ args, stderr: stderr.split('\n').filter((line) => line.startsWith('weir:')), code }).toMatchObject({ args, stderr: [] });
+  expect({ args, stderr: stderr.split('\n').filter((line) => line.startsWith('weir:')), code }).toMatchObject({
+    args,
+    stderr: [],
+  });
   return shape.parse(JSON.parse(stdout));
 }
 
@@ -42,7 +81,11 @@ function folderWith(files: Readonly<Record<string, string>> = {}): string {
 
 /** One sentence with what to do and the code, no stack, nothing on stdout. */
 function expectFault({ code, stdout, stderr }: CommandResult, fault: string, sentence: RegExp, exit = 3): void {
-  expect({ code, stdout, stderr }).toMatchObject({ code: exit, stdout: '', stderr: expect.stringContaining(`[${fault}]`) });
+  expect({ code, stdout, stderr }).toMatchObject({
+    code: exit,
+    stdout: '',
+    stderr: expect.stringContaining(`[${fault}]`),
+  });
   expect(stderr).toMatch(sentence);
   expect(stderr).not.toMatch(/\n\s+at |node:internal|undefined/);
   expect(stderr).not.toMatch(UNSAFE);
@@ -58,7 +101,13 @@ const Connector = z.object({
   health: z.strictObject({
     status: z.enum(['healthy', 'degraded', 'down', 'unknown']),
     reason: z.string().min(1),
-    metrics: z.strictObject({ total_calls: z.int(), error_rate: z.number(), p50_ms: z.number().nullable(), p95_ms: z.number().nullable(), p99_ms: z.number().nullable() }),
+    metrics: z.strictObject({
+      total_calls: z.int(),
+      error_rate: z.number(),
+      p50_ms: z.number().nullable(),
+      p95_ms: z.number().nullable(),
+      p99_ms: z.number().nullable(),
+    }),
   }),
   activity: z.string().min(1),
   circuit_state: z.enum(['closed', 'open', 'half_open']),
@@ -67,20 +116,52 @@ const Connector = z.object({
   events_total: z.int(),
 });
 const List = z.object({ schemaVersion: z.literal(1), connectors: z.array(Connector) });
-const Drill = z.object({
+const Drill = Connector.extend({
   schemaVersion: z.literal(1),
-  connector: Connector,
   streams: z.array(z.object({ name: z.string(), cursor: z.unknown(), events_total: z.int() })),
-  recent_runs: z.array(z.object({ stream: z.string(), started_at: z.string(), outcome: z.string(), counts: z.object({ appended: z.int(), deleted: z.int(), failed: z.int() }) })),
+  recent_runs: z.array(
+    z.object({
+      stream: z.string(),
+      started_at: z.string(),
+      outcome: z.string(),
+      counts: z.object({ appended: z.int(), deleted: z.int(), failed: z.int() }),
+    }),
+  ),
   recent_failures: z.array(z.object({ time: z.string(), operation: z.string(), message: z.string() })),
 });
 const Search = z.object({
   schemaVersion: z.literal(1),
   total: z.int(),
-  results: z.array(z.object({ connector: z.string(), tenant: z.string(), key: z.string(), title: z.string(), url: z.string().nullable(), snippet: z.string(), score: z.number(), time: z.iso.datetime() })),
+  results: z.array(
+    z.object({
+      connector: z.string(),
+      tenant: z.string(),
+      key: z.string(),
+      title: z.string(),
+      url: z.string().nullable(),
+      snippet: z.string(),
+      score: z.number(),
+      time: z.iso.datetime(),
+    }),
+  ),
 });
-const Run = z.object({ schemaVersion: z.literal(1), result: z.enum(['succeeded', 'partial', 'failed']), runs: z.array(z.object({ stream: z.string(), outcome: z.string() })) });
-const Event = z.object({ specversion: z.literal('1.0'), id: z.string(), source: z.string(), type: z.string(), subject: z.string(), time: z.iso.datetime({ offset: true }), tenantid: z.string(), connectorid: z.string(), sequence: z.string(), data: z.unknown() });
+const Run = z.object({
+  schemaVersion: z.literal(1),
+  result: z.enum(['succeeded', 'partial', 'failed']),
+  runs: z.array(z.object({ stream: z.string(), outcome: z.string() })),
+});
+const Event = z.object({
+  specversion: z.literal('1.0'),
+  id: z.string(),
+  source: z.string(),
+  type: z.string(),
+  subject: z.string(),
+  time: z.iso.datetime({ offset: true }),
+  tenantid: z.string(),
+  connectorid: z.string(),
+  sequence: z.string(),
+  data: z.unknown(),
+});
 const Queue = z.strictObject({
   schemaVersion: z.literal(1),
   queue_name: z.literal('ingestion:queue'),
@@ -109,7 +190,17 @@ describe('on a repository, without a running instance', () => {
 
   test('list has the promised shape and is healthy', async () => {
     const { connectors } = await json(folder, ['list'], List);
-    expect(connectors).toMatchObject([{ name: 'git', type: 'git', tenant: 'default', enabled: true, health: { status: 'healthy' }, events_total: 3, circuit_state: 'closed' }]);
+    expect(connectors).toMatchObject([
+      {
+        name: 'git',
+        type: 'git',
+        tenant: 'default',
+        enabled: true,
+        health: { status: 'healthy' },
+        events_total: 3,
+        circuit_state: 'closed',
+      },
+    ]);
     expect(connectors[0]?.health.metrics.total_calls).toBeGreaterThan(0);
     expect(connectors[0]?.last_success).not.toBeNull();
   });
@@ -122,14 +213,22 @@ describe('on a repository, without a running instance', () => {
   });
 
   test('run that finds nothing new says so and succeeds', async () => {
-    expect(await json(folder, ['run', 'git'], Run)).toMatchObject({ result: 'succeeded', runs: [{ outcome: 'succeeded' }, { outcome: 'succeeded' }] });
+    expect(await json(folder, ['run', 'git'], Run)).toMatchObject({
+      result: 'succeeded',
+      runs: [{ outcome: 'succeeded' }, { outcome: 'succeeded' }],
+    });
     const one = await json(folder, ['run', 'git', '--stream', 'docs'], Run);
     expect(one.runs.map(({ stream }) => stream)).toEqual(['docs']);
   });
 
   test('search finds a word with its file and line', async () => {
     const { total, results } = await json(folder, ['search', 'water'], Search);
-    expect({ total, results }).toMatchObject({ total: 1, results: [{ connector: 'git', tenant: 'default', key: 'a.md', title: 'Alpha', url: expect.stringMatching(/a\.md#L3$/) }] });
+    expect({ total, results }).toMatchObject({
+      total: 1,
+      results: [
+        { connector: 'git', tenant: 'default', key: 'a.md', title: 'Alpha', url: expect.stringMatching(/a\.md#L3$/) },
+      ],
+    });
     expect(results[0]?.score).toBeGreaterThan(0);
     expect((await json(folder, ['search', 'water', '--connector', 'nosuch'], Search)).total).toBe(0);
   });
@@ -144,8 +243,14 @@ describe('on a repository, without a running instance', () => {
   test('events are CloudEvents, filtered by what was asked', async () => {
     const shape = z.object({ schemaVersion: z.literal(1), items: z.array(Event) });
     expect((await json(folder, ['events'], shape)).items).toHaveLength(3);
-    const { items } = await json(folder, ['events', '--kind', 'signal', '--since', '365000d', '--connector', 'git'], shape);
-    expect(items).toMatchObject([{ type: 'weir.git.commits.upsert', connectorid: 'git', source: '/tenants/default/connectors/git/commits' }]);
+    const { items } = await json(
+      folder,
+      ['events', '--kind', 'signal', '--since', '365000d', '--connector', 'git'],
+      shape,
+    );
+    expect(items).toMatchObject([
+      { type: 'weir.git.commits.upsert', connectorid: 'git', source: '/tenants/default/connectors/git/commits' },
+    ]);
     expect((await json(folder, ['events', '--until', '2001-01-01'], shape)).items).toEqual([]);
   });
 
@@ -157,29 +262,68 @@ describe('on a repository, without a running instance', () => {
   });
 
   test('queue stats, queue peek and worker lag answer', async () => {
-    expect(await json(folder, ['queue', 'stats'], Queue)).toMatchObject({ size: 0, usage_pct: 0, backpressure: false, oldest_age_seconds: null });
-    expect(await json(folder, ['queue', 'peek'], z.object({ schemaVersion: z.literal(1), items: z.array(z.unknown()) }))).toMatchObject({ items: [] });
+    expect(await json(folder, ['queue', 'stats'], Queue)).toMatchObject({
+      size: 0,
+      usage_pct: 0,
+      backpressure: false,
+      oldest_age_seconds: null,
+    });
+    expect(
+      await json(folder, ['queue', 'peek'], z.object({ schemaVersion: z.literal(1), items: z.array(z.unknown()) })),
+    ).toMatchObject({ items: [] });
     const { code, stdout } = await weir(folder, ['worker', 'lag', '--json']);
-    expect({ code, answer: JSON.parse(stdout) }).toMatchObject({ code: 1, answer: { schemaVersion: 1, alive: false, lag_seconds: null } });
+    expect({ code, answer: JSON.parse(stdout) }).toMatchObject({
+      code: 1,
+      answer: { schemaVersion: 1, alive: false, lag_seconds: null },
+    });
     expect(readdirSync(folder)).not.toContain(':memory:');
   });
 
   test('check says what was looked at, and names a connector that is not there', async () => {
-    expect(await json(folder, ['check', 'git'], z.object({ ok: z.literal(true), connectors: z.array(z.object({ name: z.literal('git') })).length(1) }))).toBeDefined();
-    expect(await json(folder, ['check', '--offline'], z.object({ schemaVersion: z.literal(1), ok: z.literal(true), file: z.string() }))).toBeDefined();
+    expect(
+      await json(
+        folder,
+        ['check', 'git'],
+        z.object({ ok: z.literal(true), connectors: z.array(z.object({ name: z.literal('git') })).length(1) }),
+      ),
+    ).toBeDefined();
+    expect(
+      await json(
+        folder,
+        ['check', '--offline'],
+        z.object({ schemaVersion: z.literal(1), ok: z.literal(true), file: z.string() }),
+      ),
+    ).toBeDefined();
     expectFault(await weir(folder, ['check', 'nosuch']), 'not_found', /nosuch/);
   });
 
-  test.for(['drill nosuch', 'run nosuch', 'run git --stream nosuch'])('what is not there is not found: weir %s', async (line) => {
-    expectFault(await weir(folder, line.split(' ')), 'not_found', /nosuch/);
-  });
+  test.for(['drill nosuch', 'run nosuch', 'run git --stream nosuch'])(
+    'what is not there is not found: weir %s',
+    async (line) => {
+      expectFault(await weir(folder, line.split(' ')), 'not_found', /nosuch/);
+    },
+  );
 
-  test.for(['events --kind x', 'events --since yesterday', 'search x --limit 201', `search ${'x'.repeat(501)}`])('input that is not valid ends with 3: weir %s', async (line) => {
-    expectFault(await weir(folder, line.split(' ')), 'input_invalid', /./);
-  });
+  test.for(['events --kind x', 'events --since yesterday', 'search x --limit 201', `search ${'x'.repeat(501)}`])(
+    'input that is not valid ends with 3: weir %s',
+    async (line) => {
+      expectFault(await weir(folder, line.split(' ')), 'input_invalid', /./);
+    },
+  );
 
   test('stdout carries the answer alone, at level debug too, and text is free of what a terminal obeys', async () => {
-    for (const args of [['list'], ['drill', 'git'], ['run', 'git'], ['check'], ['search', 'Alpha'], ['events'], ['neighbours', 'git', 'a.md'], ['queue', 'stats'], ['config', 'show'], ['config', 'schema']]) {
+    for (const args of [
+      ['list'],
+      ['drill', 'git'],
+      ['run', 'git'],
+      ['check'],
+      ['search', 'Alpha'],
+      ['events'],
+      ['neighbours', 'git', 'a.md'],
+      ['queue', 'stats'],
+      ['config', 'show'],
+      ['config', 'schema'],
+    ]) {
       const text = await weir(folder, args);
       expect([args, text.code]).toEqual([args, 0]);
       expect(text.stdout).not.toMatch(UNSAFE);
@@ -200,11 +344,14 @@ describe('on a repository, without a running instance', () => {
 
   test('USER_ROLE decides: Viewer ends with 2, the three roles pass', async () => {
     expectFault(await weir(folder, ['list'], { USER_ROLE: 'Viewer' }), 'role_missing', /Admin, Deployer, Operator/, 2);
-    for (const USER_ROLE of ['Admin', 'Deployer', 'Operator']) expect((await weir(folder, ['list'], { USER_ROLE })).code).toBe(0);
+    for (const USER_ROLE of ['Admin', 'Deployer', 'Operator'])
+      expect((await weir(folder, ['list'], { USER_ROLE })).code).toBe(0);
   });
 
   test('config show tells where each value comes from, flags and variables before the file', async () => {
-    const shape = z.object({ settings: z.array(z.object({ key: z.string(), value: z.unknown(), origin: z.string() })) });
+    const shape = z.object({
+      settings: z.array(z.object({ key: z.string(), value: z.unknown(), origin: z.string() })),
+    });
     const { settings } = await json(folder, ['config', 'show', '--data', 'elsewhere'], shape);
     const of = (key: string) => settings.find((one) => one.key === key);
     expect(of('data')).toMatchObject({ value: 'elsewhere', origin: expect.stringMatching(/flag|--data/) });
@@ -218,14 +365,21 @@ describe('on a repository, without a running instance', () => {
     const asked: string[] = [];
     const stranger = createServer((request, response) => {
       asked.push(request.url ?? '');
-      response.setHeader('content-type', 'application/json').end(request.url === '/livez' ? '{"status":"ok"}' : '{"schemaVersion":1,"summary":"A stranger.","connectors":[]}');
+      response
+        .setHeader('content-type', 'application/json')
+        .end(
+          request.url === '/livez' ? '{"status":"ok"}' : '{"schemaVersion":1,"summary":"A stranger.","connectors":[]}',
+        );
     }).listen(0, '127.0.0.1');
     await once(stranger, 'listening');
     undo.push(() => void stranger.close());
     const address = stranger.address();
     const port = typeof address === 'object' && address !== null ? address.port : 0;
     const file = join(folder, '.weir/instance.json');
-    writeFileSync(file, JSON.stringify({ pid: 2 ** 22 + 1, url: `http://127.0.0.1:${port}`, started_at: '2026-01-01T00:00:00.000Z' }));
+    writeFileSync(
+      file,
+      JSON.stringify({ pid: 2 ** 22 + 1, url: `http://127.0.0.1:${port}`, started_at: '2026-01-01T00:00:00.000Z' }),
+    );
     undo.push(() => rmSync(file, { force: true }));
     const { connectors } = await json(folder, ['list'], List);
     expect(connectors.map(({ name }) => name)).toEqual(['git']);
@@ -235,7 +389,13 @@ describe('on a repository, without a running instance', () => {
   test('an instance file that is damaged or points nowhere is passed over', async () => {
     const file = join(folder, '.weir/instance.json');
     undo.push(() => rmSync(file, { force: true }));
-    for (const text of ['', '{', 'null', '{"pid":1,"url":"nonsense","started_at":"x"}', JSON.stringify({ pid: 1, url: 'http://127.0.0.1:1', started_at: '2026-01-01T00:00:00.000Z' })]) {
+    for (const text of [
+      '',
+      '{',
+      'null',
+      '{"pid":1,"url":"nonsense","started_at":"x"}',
+      JSON.stringify({ pid: 1, url: 'http://127.0.0.1:1', started_at: '2026-01-01T00:00:00.000Z' }),
+    ]) {
       writeFileSync(file, text);
       expect((await weir(folder, ['list'])).code).toBe(0);
     }
@@ -254,7 +414,12 @@ describe('through a running instance', () => {
     repository.git('add', '.');
     repository.git('commit', '-q', '-m', 'first');
     running = await startWeir(folder, [], CLEAN);
-    await until('the first pull has ended', async () => (await json(folder, ['queue', 'stats'], Queue)).size === 0 && (await json(folder, ['search', 'water'], Search)).total === 1);
+    await until(
+      'the first pull has ended',
+      async () =>
+        (await json(folder, ['queue', 'stats'], Queue)).size === 0 &&
+        (await json(folder, ['search', 'water'], Search)).total === 1,
+    );
   });
   afterAll(async () => {
     await running.end('SIGTERM');
@@ -267,7 +432,9 @@ describe('through a running instance', () => {
     expect(await json(folder, ['run', 'git'], Run)).toMatchObject({ result: 'succeeded' });
     expect((await json(folder, ['events'], z.object({ items: z.array(Event) }))).items).toHaveLength(2);
     expect(await json(folder, ['check', 'git'], z.object({ ok: z.literal(true) }))).toBeDefined();
-    expect(await json(folder, ['worker', 'lag'], z.object({ alive: z.literal(true), pid: z.literal(running.child.pid) }))).toBeDefined();
+    expect(
+      await json(folder, ['worker', 'lag'], z.object({ alive: z.literal(true), pid: z.literal(running.child.pid) })),
+    ).toBeDefined();
     expect((await weir(folder, ['neighbours', 'git', 'a.md'])).stdout).toMatch(/^-> .*b\.md/m);
   });
 
@@ -280,7 +447,11 @@ describe('through a running instance', () => {
   });
 
   test('events --follow shows what comes, as one object a line, and ends with 130 at Ctrl-C', async () => {
-    const child = spawn(process.execPath, [BIN, 'events', '--follow', '--json'], { cwd: folder, env: { ...process.env, ...CLEAN }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [BIN, 'events', '--follow', '--json'], {
+      cwd: folder,
+      env: { ...process.env, ...CLEAN },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const closed = once(child, 'close');
     let stdout = '';
     let stderr = '';
@@ -294,14 +465,25 @@ describe('through a running instance', () => {
     await until('the new one is shown', () => Promise.resolve(stdout.includes('"c.md"')));
     child.kill('SIGINT');
     const [code] = await closed;
-    const subjects = stdout.trimEnd().split('\n').map((line) => Event.parse(JSON.parse(line)).subject);
-    expect({ code, stderr, subjects: subjects.sort() }).toEqual({ code: 130, stderr: '', subjects: ['a.md', 'b.md', 'c.md'] });
+    const subjects = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => Event.parse(JSON.parse(line)).subject);
+    expect({ code, stderr, subjects: subjects.sort() }).toEqual({
+      code: 130,
+      stderr: '',
+      subjects: ['a.md', 'b.md', 'c.md'],
+    });
   });
 
   test('Ctrl-C of a run ends the command with 130 and no complaint of its own making', async () => {
     repository.git('update-ref', '-d', 'refs/heads/main');
     commitDocuments(repository, 2000);
-    const child = spawn(process.execPath, [BIN, 'run', 'git', '--json'], { cwd: folder, env: { ...process.env, ...CLEAN }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [BIN, 'run', 'git', '--json'], {
+      cwd: folder,
+      env: { ...process.env, ...CLEAN },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const closed = once(child, 'close');
     let stderr = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
@@ -345,29 +527,48 @@ describe('init', () => {
   });
 
   test('into a folder that is not there says which', async () => {
-    expectFault(await weir(folderWith(), ['init', '--config', 'nosuch/weir.yaml']), 'storage_unreachable', /nosuch\/weir\.yaml cannot be written/);
+    expectFault(
+      await weir(folderWith(), ['init', '--config', 'nosuch/weir.yaml']),
+      'storage_unreachable',
+      /nosuch\/weir\.yaml cannot be written/,
+    );
   });
 });
 
 describe('a configuration that cannot be used', () => {
-  const BROKEN = 'connectors:\n  git:\n    enabled: yes\n    pol_interval_seconds: 5\n    metadata: { path: 7 }\n  other:\n    type: gti\nsrver: {}\n';
+  const BROKEN =
+    'connectors:\n  git:\n    enabled: yes\n    pol_interval_seconds: 5\n    metadata: { path: 7 }\n  other:\n    type: gti\nsrver: {}\n';
 
-  test.for(['list', 'check', 'check --offline', 'run git', 'config show', 'worker lag'])('names every place at once and ends with 3: weir %s', async (line) => {
-    const folder = folderWith({ 'weir.yaml': BROKEN });
-    const result = await weir(folder, line.split(' '));
-    expectFault(result, 'config_invalid', /weir\.yaml:3:\d+.*enabled/);
-    expect(result.stderr).toMatch(/weir\.yaml:4:\d+.*poll_interval_seconds/);
-    expect(result.stderr).toMatch(/weir\.yaml:5:\d+.*path/);
-    expect(result.stderr).toMatch(/weir\.yaml:7:\d+.*type.*git/);
-    expect(result.stderr).toMatch(/weir\.yaml:8:\d+.*server/);
-    expect(existsSync(join(folder, '.weir'))).toBe(false);
-  });
+  test.for(['list', 'check', 'check --offline', 'run git', 'config show', 'worker lag'])(
+    'names every place at once and ends with 3: weir %s',
+    async (line) => {
+      const folder = folderWith({ 'weir.yaml': BROKEN });
+      const result = await weir(folder, line.split(' '));
+      expectFault(result, 'config_invalid', /weir\.yaml:3:\d+.*enabled/);
+      expect(result.stderr).toMatch(/weir\.yaml:4:\d+.*poll_interval_seconds/);
+      expect(result.stderr).toMatch(/weir\.yaml:5:\d+.*path/);
+      expect(result.stderr).toMatch(/weir\.yaml:7:\d+.*type.*git/);
+      expect(result.stderr).toMatch(/weir\.yaml:8:\d+.*server/);
+      expect(existsSync(join(folder, '.weir'))).toBe(false);
+    },
+  );
 
   test('with --json each place is an object with file, line and column', async () => {
     const { code, stdout, stderr } = await weir(folderWith({ 'weir.yaml': BROKEN }), ['list', '--json']);
     const place = z.object({ path: z.string(), problem: z.string(), file: z.string(), line: z.int(), column: z.int() });
-    const problem = z.object({ code: z.literal('config_invalid'), detail: z.string(), hint: z.string(), problems: z.array(place).min(5) }).parse(JSON.parse(stderr));
-    expect({ code, stdout, lines: problem.problems.map(({ line }) => line) }).toMatchObject({ code: 3, stdout: '', lines: expect.arrayContaining([3, 4, 5, 7, 8]) });
+    const problem = z
+      .object({
+        code: z.literal('config_invalid'),
+        detail: z.string(),
+        hint: z.string(),
+        problems: z.array(place).min(5),
+      })
+      .parse(JSON.parse(stderr));
+    expect({ code, stdout, lines: problem.problems.map(({ line }) => line) }).toMatchObject({
+      code: 3,
+      stdout: '',
+      lines: expect.arrayContaining([3, 4, 5, 7, 8]),
+    });
   });
 
   test('a type nobody knows is told with the nearest and with what there is', async () => {
@@ -379,18 +580,32 @@ describe('a configuration that cannot be used', () => {
     const folder = folderWith();
     mkdirSync(join(folder, 'weir.yaml'));
     expectFault(await weir(folder, ['list']), 'config_invalid', /weir\.yaml cannot be read/);
-    expectFault(await weir(folder, ['list', '--config', 'nosuch.yaml']), 'config_invalid', /nosuch\.yaml does not exist/);
-    expectFault(await weir(folder, ['list'], { WEIR_CONFIG: 'nosuch.yaml' }), 'config_invalid', /nosuch\.yaml does not exist/);
+    expectFault(
+      await weir(folder, ['list', '--config', 'nosuch.yaml']),
+      'config_invalid',
+      /nosuch\.yaml does not exist/,
+    );
+    expectFault(
+      await weir(folder, ['list'], { WEIR_CONFIG: 'nosuch.yaml' }),
+      'config_invalid',
+      /nosuch\.yaml does not exist/,
+    );
   });
 
   test('hostile names in it are shown without acting on the terminal', async () => {
-    const { code, stderr } = await weir(folderWith({ 'weir.yaml': 'connectors:\n  "a\\e[31m\\u202e":\n    type: "x\\e[2J"\n"\\e]0;title\\a": 1\n' }), ['list']);
+    const { code, stderr } = await weir(
+      folderWith({ 'weir.yaml': 'connectors:\n  "a\\e[31m\\u202e":\n    type: "x\\e[2J"\n"\\e]0;title\\a": 1\n' }),
+      ['list'],
+    );
     expect(code).toBe(3);
     expect(stderr).not.toMatch(UNSAFE);
   });
 
   test('a secret in it is never shown', async () => {
-    const folder = folderWith({ 'weir.yaml': 'connectors:\n  git:\n    webhook_secret: "${WEBHOOK}"\n    credentials: "${TOKEN}"\n    metadata: { path: . }\n' });
+    const folder = folderWith({
+      'weir.yaml':
+        'connectors:\n  git:\n    webhook_secret: "${WEBHOOK}"\n    credentials: "${TOKEN}"\n    metadata: { path: . }\n',
+    });
     const env = { WEBHOOK: 'hush-hush-hush-1', TOKEN: 'hush-hush-hush-2' };
     for (const args of [['config', 'show'], ['config', 'show', '--json'], ['check'], ['list']]) {
       const { stdout, stderr } = await weir(folder, args, env);
@@ -416,7 +631,8 @@ describe('data that cannot be used', () => {
     mkdirSync(join(folder, '.weir'));
     const file = join(folder, '.weir/weir.sqlite');
     writeFileSync(file, content);
-    for (const args of [['list'], ['run', 'git'], ['search', 'x']]) expectFault(await weir(folder, args), 'storage_broken', /weir\.sqlite: it is not a Weir database|damaged/);
+    for (const args of [['list'], ['run', 'git'], ['search', 'x']])
+      expectFault(await weir(folder, args), 'storage_broken', /weir\.sqlite: it is not a Weir database|damaged/);
     expect(readFileSync(file).equals(Buffer.from(content))).toBe(true);
     expect(readdirSync(join(folder, '.weir')).filter((name) => !/^weir\.(sqlite|lock)$/.test(name))).toEqual([]);
   });
@@ -436,15 +652,15 @@ describe('data that cannot be used', () => {
   test('a data directory that is a file, or that cannot be made', async () => {
     const folder = folderWith({ occupied: 'a file' });
     expectFault(await weir(folder, ['list', '--data', 'occupied']), 'storage_unreachable', /occupied/);
-    expectFault(await weir(folder, ['list', '--data', 'occupied/below']), 'storage_unreachable', /below/);
-    expectFault(await weir(folder, ['list', '--data', '/proc/nosuch']), 'storage_unreachable', /\/proc\/nosuch/);
+    expectFault(await weir(folder, ['run', 'git', '--data', 'occupied/below']), 'storage_unreachable', /below/);
+    expectFault(await weir(folder, ['run', 'git', '--data', '/proc/nosuch']), 'storage_unreachable', /\/proc\/nosuch/);
     expectFault(await weir(folder, ['list', '--data', '/dev/null']), 'storage_unreachable', /\/dev\/null/);
     expect(readFileSync(join(folder, 'occupied'), 'utf8')).toBe('a file');
   });
 
   test('data that another process holds: a sentence, 3, and nothing changed', async () => {
     const folder = folderWith();
-    expect((await weir(folder, ['list'])).code).toBe(0);
+    mkdirSync(join(folder, '.weir'));
     const lock = new DatabaseSync(join(folder, '.weir/weir.lock'));
     lock.exec('BEGIN EXCLUSIVE');
     try {
@@ -473,7 +689,10 @@ describe('the end of a process', () => {
     commitDocuments(repository, 300);
     expect((await weir(repository.folder, ['run', 'git'])).code).toBe(0);
     const script = `"$0" "$1" events --json --limit 200 | head -c 100 >/dev/null; echo "\${PIPESTATUS[0]}"; "$0" "$1" --help | true; echo "\${PIPESTATUS[0]}"`;
-    const { stdout, stderr } = await promisify(execFile)('bash', ['-c', script, process.execPath, BIN], { cwd: repository.folder, env: { ...process.env, ...CLEAN } });
+    const { stdout, stderr } = await promisify(execFile)('bash', ['-c', script, process.execPath, BIN], {
+      cwd: repository.folder,
+      env: { ...process.env, ...CLEAN },
+    });
     expect({ stdout, stderr }).toEqual({ stdout: '0\n0\n', stderr: '' });
     expect((await weir(repository.folder, ['list'])).code).toBe(0);
   });
@@ -481,21 +700,33 @@ describe('the end of a process', () => {
   test.for([
     ['SIGINT', 130],
     ['SIGTERM', 143],
-  ] as const)('%s ends a run with %i, and the next one completes what is missing', { timeout: 60_000 }, async ([signal, expected]) => {
-    const repository = temporaryRepository();
-    undo.push(() => repository.remove());
-    commitDocuments(repository, 3000);
-    const child = spawn(process.execPath, [BIN, 'run', 'git', '--json'], { cwd: repository.folder, env: { ...process.env, ...CLEAN }, stdio: ['ignore', 'pipe', 'pipe'] });
-    const closed = once(child, 'close');
-    child.stdout.resume();
-    await once(child.stderr, 'data');
-    child.kill(signal);
-    const [code] = await closed;
-    expect(code).toBe(expected);
-    expect(await json(repository.folder, ['run', 'git'], Run)).toMatchObject({ result: 'succeeded' });
-    expect(await json(repository.folder, ['search', 'Rivers', '--limit', '1'], Search)).toMatchObject({ total: 3000 });
-    expect((await json(repository.folder, ['list'], List)).connectors).toMatchObject([{ events_total: 3000, health: { status: 'healthy' } }]);
-  });
+  ] as const)(
+    '%s ends a run with %i, and the next one completes what is missing',
+    { timeout: 60_000 },
+    async ([signal, expected]) => {
+      const repository = temporaryRepository();
+      undo.push(() => repository.remove());
+      commitDocuments(repository, 3000);
+      const child = spawn(process.execPath, [BIN, 'run', 'git', '--json'], {
+        cwd: repository.folder,
+        env: { ...process.env, ...CLEAN },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      const closed = once(child, 'close');
+      child.stdout.resume();
+      await once(child.stderr, 'data');
+      child.kill(signal);
+      const [code] = await closed;
+      expect(code).toBe(expected);
+      expect(await json(repository.folder, ['run', 'git'], Run)).toMatchObject({ result: 'succeeded' });
+      expect(await json(repository.folder, ['search', 'Rivers', '--limit', '1'], Search)).toMatchObject({
+        total: 3000,
+      });
+      expect((await json(repository.folder, ['list'], List)).connectors).toMatchObject([
+        { events_total: 3000, health: { status: 'healthy' } },
+      ]);
+    },
+  );
 
   test('an error nobody caught ends with 3 and one line', async () => {
     const { folder, remove } = temporaryRepository();
@@ -508,9 +739,11 @@ describe('the end of a process', () => {
 
   test('usage errors end with 3, not with the 1 of an unhealthy connector', async () => {
     const folder = folderWith();
-    for (const args of [['nosuch'], ['list', '--nosuch'], ['drill'], []]) expect((await weir(folder, args)).code).toBe(3);
+    for (const args of [['nosuch'], ['list', '--nosuch'], ['drill'], []])
+      expect((await weir(folder, args)).code).toBe(3);
     expect((await weir(folder, ['lst'])).stderr).toContain('Did you mean list?');
-    for (const args of [['--help'], ['--version'], ['run', '--help']]) expect(await weir(folder, args)).toMatchObject({ code: 0, stderr: '' });
+    for (const args of [['--help'], ['--version'], ['run', '--help']])
+      expect(await weir(folder, args)).toMatchObject({ code: 0, stderr: '' });
     expect(readdirSync(folder)).toEqual([]);
   });
 });

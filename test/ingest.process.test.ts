@@ -1,7 +1,12 @@
 import { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { commitDocuments, documentText, temporaryRepository, type TemporaryRepository } from './process/temporary-repository.ts';
+import {
+  commitDocuments,
+  documentText,
+  temporaryRepository,
+  type TemporaryRepository,
+} from './process/temporary-repository.ts';
 import { startWeir, until, weir, weirJson } from './process/weir-process.ts';
 
 const MANY = 10_000;
@@ -60,33 +65,46 @@ describe('documents of a repository', () => {
 });
 
 describe('a process that ends in the middle', () => {
-  it('has every document once and none missing after kill -9 at several moments', async () => {
-    const repo = repositoryOf();
-    commitDocuments(repo, MANY);
-    for (const percent of [5, 35, 65]) {
-      const running = await startWeir(repo.folder);
-      await until(`${percent} % of the documents`, async () => (await eventsTotal(running.url)) >= (MANY * percent) / 100);
-      expect(await eventsTotal(running.url)).toBeLessThan(MANY);
-      await running.end('SIGKILL');
-    }
-    await finish(repo);
-    expectEveryDocumentOnce(repo);
-  }, SLOW_MS);
+  it(
+    'has every document once and none missing after kill -9 at several moments',
+    async () => {
+      const repo = repositoryOf();
+      commitDocuments(repo, MANY);
+      for (const percent of [5, 35, 65]) {
+        const running = await startWeir(repo.folder);
+        await until(
+          `${percent} % of the documents`,
+          async () => (await eventsTotal(running.url)) >= (MANY * percent) / 100,
+        );
+        expect(await eventsTotal(running.url)).toBeLessThan(MANY);
+        await running.end('SIGKILL');
+      }
+      await finish(repo);
+      expectEveryDocumentOnce(repo);
+    },
+    SLOW_MS,
+  );
 
-  it('ends with 0 on SIGTERM and goes on where it was', async () => {
-    const repo = repositoryOf();
-    commitDocuments(repo, MANY);
-    const running = await startWeir(repo.folder);
-    await until('a tenth of the documents', async () => (await eventsTotal(running.url)) >= MANY / 10);
-    expect(await running.end('SIGTERM')).toBe(0);
-    expect(running.stderr()).toContain('everything acknowledged is stored');
-    await finish(repo);
-    expectEveryDocumentOnce(repo);
-  }, SLOW_MS);
+  it(
+    'ends with 0 on SIGTERM and goes on where it was',
+    async () => {
+      const repo = repositoryOf();
+      commitDocuments(repo, MANY);
+      const running = await startWeir(repo.folder);
+      await until('a tenth of the documents', async () => (await eventsTotal(running.url)) >= MANY / 10);
+      expect(await running.end('SIGTERM')).toBe(0);
+      expect(running.stderr()).toContain('everything acknowledged is stored');
+      await finish(repo);
+      expectEveryDocumentOnce(repo);
+    },
+    SLOW_MS,
+  );
 });
 
 async function eventsTotal(url: string): Promise<number> {
-  const answer = (await (await fetch(new URL('/api/v1/connectors', url))).json()) as { connectors: { events_total: number }[] };
+  const answer = (await (await fetch(new URL('/api/v1/connectors', url))).json()) as {
+    connectors: { events_total: number }[];
+  };
   return answer.connectors[0]?.events_total ?? 0;
 }
 
@@ -103,9 +121,11 @@ function expectEveryDocumentOnce({ folder }: TemporaryRepository): void {
   expect(count('SELECT count(*) AS n FROM doc WHERE deleted = 0')).toBe(MANY);
   expect(count("SELECT count(*) AS n FROM timeline WHERE kind = 'document'")).toBe(MANY);
   expect(count('SELECT events_total AS n FROM stream')).toBe(MANY);
-  expect(count("SELECT count(*) AS n FROM doc_text WHERE doc_text MATCH '\"word\"'")).toBe(MANY);
+  expect(count('SELECT count(*) AS n FROM doc_text WHERE doc_text MATCH \'"word"\'')).toBe(MANY);
   expect(count("SELECT count(*) AS n FROM doc_text WHERE doc_text MATCH 'doc1234x'")).toBe(1);
   expect(db.prepare('PRAGMA integrity_check').get()?.['integrity_check']).toBe('ok');
-  expect(db.prepare("SELECT text FROM doc WHERE key = 'docs/d6/document-1234.md'").get()?.['text']).toBe(documentText(1234));
+  expect(db.prepare("SELECT text FROM doc WHERE key = 'docs/d6/document-1234.md'").get()?.['text']).toBe(
+    documentText(1234),
+  );
   db.close();
 }

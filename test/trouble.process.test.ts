@@ -26,7 +26,11 @@ function folderOf(weirYaml: string): string {
 }
 
 /** One sentence, what to do, the code; nothing on stdout. */
-function expectRefusal(result: { code: number | null; stdout: string; stderr: string }, code: string, sentence: RegExp): void {
+function expectRefusal(
+  result: { code: number | null; stdout: string; stderr: string },
+  code: string,
+  sentence: RegExp,
+): void {
   expect(result.stderr).toMatch(sentence);
   expect(result.stderr).toContain(`[${code}]`);
   expect(result.stderr).not.toMatch(/\n\s+at /);
@@ -54,7 +58,11 @@ describe('weir start refuses, with a sentence and exit code 3,', () => {
   });
 
   it('an address that is not of this machine alone', async () => {
-    expectRefusal(await weir(repositoryOf().folder, ['start', '--host', '0.0.0.0', '--port', '0']), 'host_refused', /0\.0\.0\.0/);
+    expectRefusal(
+      await weir(repositoryOf().folder, ['start', '--host', '0.0.0.0', '--port', '0']),
+      'host_refused',
+      /0\.0\.0\.0/,
+    );
   });
 
   it('a data file that is no database, and leaves it as it is', async () => {
@@ -68,7 +76,9 @@ describe('weir start refuses, with a sentence and exit code 3,', () => {
   });
 
   it('a broken weir.yaml, naming every place at once', async () => {
-    const folder = folderOf('connectors:\n  git:\n    enabled: yes\n    pol_interval_seconds: 5\n    metadata: { path: 7 }\n');
+    const folder = folderOf(
+      'connectors:\n  git:\n    enabled: yes\n    pol_interval_seconds: 5\n    metadata: { path: 7 }\n',
+    );
     const result = await weir(folder, ['start', '--port', '0']);
     expectRefusal(result, 'config_invalid', /weir\.yaml:3:\d+.*enabled/);
     expect(result.stderr).toMatch(/weir\.yaml:4:\d+.*poll_interval_seconds/);
@@ -122,7 +132,9 @@ describe('a full disk', () => {
     expect((await fetch(new URL('/livez', running.url))).status).toBe(200);
     execFileSync('mount', ['-o', 'remount,size=200m', data]);
     await until('every document is searchable', async () => {
-      const answer = (await (await fetch(new URL('/api/v1/search?words=Rivers&limit=1', running.url))).json()) as { total: number };
+      const answer = (await (await fetch(new URL('/api/v1/search?words=Rivers&limit=1', running.url))).json()) as {
+        total: number;
+      };
       return answer.total === 4000;
     });
     expect(await running.end('SIGTERM')).toBe(0);

@@ -81,9 +81,8 @@ export interface RecentFailure {
 }
 
 /** `GET /api/v1/connectors/:name`. */
-export interface ConnectorDrill {
+export interface ConnectorDrill extends Connector {
   readonly schemaVersion: number | string;
-  readonly connector: Connector;
   readonly streams: readonly StreamState[];
   readonly recent_runs: readonly Run[];
   readonly recent_failures: readonly RecentFailure[];

@@ -67,7 +67,9 @@ export function runsText(runs: readonly Run[]): string {
 export function countTexts(runs: readonly Run[]): string[] {
   const names = ['appended', 'unchanged', 'deleted', 'failed'] as const;
   const totals = names.map((name) => ({ name, count: runs.reduce((sum, { counts }) => sum + (counts[name] ?? 0), 0) }));
-  const skipped = runs.flatMap(({ counts }) => Object.values(counts.skipped ?? {})).reduce((sum, count) => sum + count, 0);
+  const skipped = runs
+    .flatMap(({ counts }) => Object.values(counts.skipped ?? {}))
+    .reduce((sum, count) => sum + count, 0);
   return [...totals, { name: 'skipped', count: skipped }]
     .filter(({ name, count }) => count > 0 || name === 'appended')
     .map(({ name, count }) => `${countText(count)} ${name}`);

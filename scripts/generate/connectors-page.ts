@@ -5,7 +5,9 @@ export function connectorsPage(connectors: readonly Connector[]): string {
   const rows = connectors.map((connector) => [
     `[${connector.type}](../src/connectors/${connector.type}/README.md)`,
     connector.title,
-    Object.entries(connector.streams).map(([name, stream]) => `${code(name)}: ${stream.title}`).join('<br>'),
+    Object.entries(connector.streams)
+      .map(([name, stream]) => `${code(name)}: ${stream.title}`)
+      .join('<br>'),
     connector.version,
     connector.stability,
   ]);

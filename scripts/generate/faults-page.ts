@@ -1,7 +1,11 @@
 import { FAULTS, RETIRED_FAULTS, type FaultRow } from '#core/fault.ts';
 import { code, page, table } from './page.ts';
 
-const RETRY: Readonly<Record<FaultRow['retry'], string>> = { never: 'no', backoff: 'with growing waits', at: 'at the stated time' };
+const RETRY: Readonly<Record<FaultRow['retry'], string>> = {
+  never: 'no',
+  backoff: 'with growing waits',
+  at: 'at the stated time',
+};
 
 export function faultsPage(): string {
   const rows = Object.entries<FaultRow>(FAULTS).map(([name, row]) => [

@@ -26,7 +26,12 @@ function inputSection(operation: Operation): string {
     const shape: Record<string, unknown> = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
     const values = Array.isArray(shape['enum']) ? shape['enum'].map(String).join(', ') : '';
     const fallback = shape['default'] === undefined ? '' : `default ${JSON.stringify(shape['default'])}`;
-    return [code(name), [typeof shape['description'] === 'string' ? shape['description'] : '', values, fallback].filter((part) => part !== '').join('; ') || '–'];
+    return [
+      code(name),
+      [typeof shape['description'] === 'string' ? shape['description'] : '', values, fallback]
+        .filter((part) => part !== '')
+        .join('; ') || '–',
+    ];
   });
   return `## ${operation.name}\n\n${inputs.length === 0 ? 'Takes nothing.' : table(['Input', 'Meaning'], inputs)}`;
 }

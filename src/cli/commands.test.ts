@@ -227,7 +227,7 @@ describe('drill', () => {
     ];
     const answer = {
       schemaVersion: 1,
-      connector: connectorView(),
+      ...connectorView(),
       streams,
       recent_runs: [],
       recent_failures: [],

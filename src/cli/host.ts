@@ -1,3 +1,4 @@
+import type { JsonValue } from '#core/json.ts';
 import type { Operation } from '#operations/operation.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -22,6 +23,9 @@ export interface Session {
   close(): Promise<void>;
 }
 
+/** `read` looks only, `data` may create and change, `heartbeat` looks at the worker's file and nothing else. */
+export type SessionNeeds = 'read' | 'data' | 'heartbeat';
+
 /** What the command line needs of the process. Built in main; tests build their own. */
 export interface CliHost {
   readonly terminal: Terminal;
@@ -31,14 +35,18 @@ export interface CliHost {
   /** Value of USER_ROLE, when set. */
   readonly userRole: string | undefined;
   sleep(ms: number, signal: AbortSignal): Promise<void>;
-  openSession(flags: GlobalFlags, needs: 'data' | 'heartbeat'): Promise<Session>;
+  openSession(flags: GlobalFlags, needs: SessionNeeds): Promise<Session>;
   /** Runs until it is told to stop; returns the exit code. */
   start(flags: StartFlags): Promise<number>;
   /** Reads and checks the configuration alone. Throws `config_invalid` with every problem; returns warnings for people. */
-  validateConfig(flags: GlobalFlags): Promise<{ readonly file: string; readonly connections: number; readonly warnings: readonly string[] }>;
+  validateConfig(
+    flags: GlobalFlags,
+  ): Promise<{ readonly file: string; readonly connections: number; readonly warnings: readonly string[] }>;
   /** Writes a commented weir.yaml. Throws `input_invalid` when there is one already. */
   init(flags: GlobalFlags): Promise<{ readonly file: string; readonly text: string }>;
   /** `config show` and `config schema`. */
-  effectiveSettings(flags: GlobalFlags): Promise<readonly { readonly key: string; readonly value: string; readonly origin: string }[]>;
+  effectiveSettings(
+    flags: GlobalFlags,
+  ): Promise<readonly { readonly key: string; readonly value: JsonValue; readonly origin: string }[]>;
   configSchema(): Promise<unknown>;
 }

@@ -25,15 +25,22 @@ async function weir(args: readonly string[], options: RecordingOptions = {}) {
 }
 
 describe('usage', () => {
-  test.for(['--help', '-h', '--version', 'help', 'help list', 'list --help', 'queue stats -h', 'config --help', 'start --help'])(
-    'weir %s answers on stdout and ends with 0',
-    async (line) => {
-      const { exit, out, err } = await weir(line.split(' '));
-      expect(exit).toBe(0);
-      expect(out).not.toBe('');
-      expect(err).toBe('');
-    },
-  );
+  test.for([
+    '--help',
+    '-h',
+    '--version',
+    'help',
+    'help list',
+    'list --help',
+    'queue stats -h',
+    'config --help',
+    'start --help',
+  ])('weir %s answers on stdout and ends with 0', async (line) => {
+    const { exit, out, err } = await weir(line.split(' '));
+    expect(exit).toBe(0);
+    expect(out).not.toBe('');
+    expect(err).toBe('');
+  });
 
   test('--version prints the version alone', async () => {
     expect((await weir(['--version'])).out).toBe('9.8.7\n');
@@ -84,7 +91,13 @@ describe('usage', () => {
   });
 
   test('every command has help that names its own usage', async () => {
-    for (const command of [...COMMAND_LINES.map((line) => line.filter((word, at) => at === 0 || ['stats', 'peek', 'lag'].includes(word))), ['init'], ['start'], ['config', 'show'], ['config', 'schema']]) {
+    for (const command of [
+      ...COMMAND_LINES.map((line) => line.filter((word, at) => at === 0 || ['stats', 'peek', 'lag'].includes(word))),
+      ['init'],
+      ['start'],
+      ['config', 'show'],
+      ['config', 'schema'],
+    ]) {
       const { exit, out } = await weir([...command, '--help']);
       expect(exit).toBe(0);
       expect(out).toContain(`Usage: weir ${command.join(' ')}`);
@@ -98,9 +111,12 @@ describe('usage', () => {
   });
 
   test('global flags are understood before and after the command', async () => {
-    for (const args of [['--data', 'd', '--config', 'c', '--json', 'list'], ['list', '--data', 'd', '--config', 'c', '--json']]) {
+    for (const args of [
+      ['--data', 'd', '--config', 'c', '--json', 'list'],
+      ['list', '--data', 'd', '--config', 'c', '--json'],
+    ]) {
       const { recording } = await weir(args);
-      expect(recording.opened).toMatchObject([{ flags: { data: 'd', config: 'c', json: true }, needs: 'data' }]);
+      expect(recording.opened).toMatchObject([{ flags: { data: 'd', config: 'c', json: true }, needs: 'read' }]);
     }
   });
 
@@ -135,7 +151,12 @@ describe('USER_ROLE', () => {
   test('a role that may not act sees on stderr which may, and nothing was opened', async () => {
     for (const line of [...COMMAND_LINES, ['init'], ['config', 'show'], ['config', 'schema'], ['start']]) {
       const { exit, out, err, recording } = await weir(line, { userRole: 'Viewer' });
-      expect({ exit, out, opened: recording.opened, started: recording.started }).toEqual({ exit: 2, out: '', opened: [], started: [] });
+      expect({ exit, out, opened: recording.opened, started: recording.started }).toEqual({
+        exit: 2,
+        out: '',
+        opened: [],
+        started: [],
+      });
       expect(err).toMatch(/Admin, Deployer, Operator.*\[role_missing\]/);
     }
   });
@@ -158,7 +179,9 @@ describe('faults', () => {
   });
 
   test('an error that is no fault ends with 3', async () => {
-    const { exit, err } = await weir(['list'], { answers: { 'connectors.list': new TypeError('x is not a function') } });
+    const { exit, err } = await weir(['list'], {
+      answers: { 'connectors.list': new TypeError('x is not a function') },
+    });
     expect(exit).toBe(3);
     expect(err).toMatch(/x is not a function.*\n.*\[internal\]/);
   });
@@ -166,21 +189,33 @@ describe('faults', () => {
   test('a session that cannot be opened is a fault like any other', async () => {
     const openSession = () => Promise.reject(new Fault('storage_locked', '/data is in use'));
     const { exit, err } = await weir(['list'], { change: { openSession } });
-    expect({ exit, err }).toEqual({ exit: 3, err: expect.stringMatching(/weir: \/data is in use\n.*--data.*\[storage_locked\]\n$/) });
+    expect({ exit, err }).toEqual({
+      exit: 3,
+      err: expect.stringMatching(/weir: \/data is in use\n.*--data.*\[storage_locked\]\n$/),
+    });
   });
 
   test('with --json it is one problem object on stderr with code, status, detail and hint', async () => {
     for (const code of FAULT_CODES) {
-      const fault = new Fault(code, 'what happened', { problems: [{ path: '/a', problem: 'b', file: 'weir.yaml', line: 3 }] });
+      const fault = new Fault(code, 'what happened', {
+        problems: [{ path: '/a', problem: 'b', file: 'weir.yaml', line: 3 }],
+      });
       const { out, err } = await weir(['list', '--json'], { answers: { 'connectors.list': fault } });
       expect(out).toBe('');
-      expect(Problem.parse(JSON.parse(err))).toMatchObject({ code, status: FAULTS[code].http, detail: 'what happened', problems: [{ path: '/a' }] });
+      expect(Problem.parse(JSON.parse(err))).toMatchObject({
+        code,
+        status: FAULTS[code].http,
+        detail: 'what happened',
+        problems: [{ path: '/a' }],
+      });
     }
   });
 
   test('a place with control characters in it cannot act on the terminal through the hint', async () => {
     const fault = new Fault('storage_unreachable', 'x', { details: { place: '/tmp/\u001b[2J\u202e' } });
-    expect((await weir(['list'], { answers: { 'connectors.list': fault } })).err).toContain('/tmp/\ufffd[2J\ufffd exists');
+    expect((await weir(['list'], { answers: { 'connectors.list': fault } })).err).toContain(
+      '/tmp/\ufffd[2J\ufffd exists',
+    );
   });
 
   test('neither its message nor its details can act on the terminal, as text and as JSON', async () => {
@@ -188,8 +223,12 @@ describe('faults', () => {
     await fc.assert(
       fc.asyncProperty(text, fc.constantFrom(...FAULT_CODES), fc.boolean(), async (hostile, code, json) => {
         const details = { place: hostile, connection: hostile, limit: hostile, name: hostile };
-        const { err } = await weir(json ? ['list', '--json'] : ['list'], { answers: { 'connectors.list': new Fault(code, hostile, { details }) } });
-        expect(err).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/);
+        const { err } = await weir(json ? ['list', '--json'] : ['list'], {
+          answers: { 'connectors.list': new Fault(code, hostile, { details }) },
+        });
+        expect(err).not.toMatch(
+          /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/,
+        );
       }),
     );
   });

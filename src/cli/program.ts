@@ -1,11 +1,16 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { Fault, toFault } from '#core/fault.ts';
+import { toPlainText } from '#core/plain-text.ts';
 import { EXIT } from './exit-code.ts';
 import type { CliHost, GlobalFlags } from './host.ts';
 import { showFault } from './show-fault.ts';
 
 /** A command's own code: loaded only when it is used. Returns the exit code. */
-export type CommandAction<Flags extends GlobalFlags = GlobalFlags> = (host: CliHost, flags: Flags, ...args: string[]) => Promise<number>;
+export type CommandAction<Flags extends GlobalFlags = GlobalFlags> = (
+  host: CliHost,
+  flags: Flags,
+  ...args: string[]
+) => Promise<number>;
 
 const ROLES_ALLOWED = ['Admin', 'Deployer', 'Operator'];
 
@@ -40,14 +45,15 @@ export async function runCli(host: CliHost, args: readonly string[]): Promise<nu
       const run = await load();
       exit = await run({ ...host, terminal: host.terminal.withFlags(flags) }, flags, ...command.args);
     };
-  const program = declare(host, action);
+  const program = declare(host, action, flagsSeen.json === true);
   try {
     await program.parseAsync([...args], { from: 'user' });
     return exit;
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return EXIT.done;
-      if (flagsSeen.json === true) showFault(host.terminal.withFlags(flagsSeen), new Fault('input_invalid', error.message.replace(/^error: /, '')));
+      if (flagsSeen.json === true)
+        showFault(host.terminal.withFlags(flagsSeen), new Fault('input_invalid', usageProblem(error)));
       return EXIT.error;
     }
     const fault = toFault(error);
@@ -56,16 +62,25 @@ export async function runCli(host: CliHost, args: readonly string[]): Promise<nu
   }
 }
 
+/** commander's own words, but for the case where it only shows help because a verb is missing. */
+function usageProblem(error: CommanderError): string {
+  return error.code === 'commander.help'
+    ? 'a verb is missing; --help lists them'
+    : error.message.replace(/^error: /, '');
+}
+
 /** USER_ROLE is self-declared and a convenience for the local command line only; whoever can open the data directory may act. */
 function demandRole(role: string | undefined): void {
   if (role === undefined || role === '' || ROLES_ALLOWED.includes(role)) return;
   throw new Fault('role_missing', `the role in USER_ROLE does not allow this command`);
 }
 
-type Declare = <Flags extends GlobalFlags>(load: () => Promise<CommandAction<Flags>>) => (...given: unknown[]) => Promise<void>;
+type Declare = <Flags extends GlobalFlags>(
+  load: () => Promise<CommandAction<Flags>>,
+) => (...given: unknown[]) => Promise<void>;
 
-function declare(host: CliHost, action: Declare): Command {
-  const json = host.terminal.withFlags({});
+function declare(host: CliHost, action: Declare, asJson: boolean): Command {
+  const { terminal } = host;
   const program = new Command('weir')
     .description('Connects external systems to your data and keeps the connections up.')
     .version(host.version, '--version', 'print the version')
@@ -77,7 +92,11 @@ function declare(host: CliHost, action: Declare): Command {
     .addHelpText('after', TOP_HELP)
     .showSuggestionAfterError(true)
     .exitOverride()
-    .configureOutput({ writeOut: (text) => json.line(text.trimEnd()), writeErr: (text) => (host.terminal.json ? undefined : json.note(text.trimEnd())) });
+    .configureOutput({
+      writeOut: (text) => terminal.line(text.trimEnd()),
+      // Usage errors repeat what was typed: data like any other (T55). With --json the problem object says it.
+      writeErr: (text) => (asJson ? undefined : terminal.note(toPlainText(text.trimEnd()))),
+    });
   declareService(program, action);
   declareConnectors(program, action);
   declareData(program, action);
@@ -92,7 +111,10 @@ function declareService(program: Command, action: Declare): void {
     .description('run Weir until it is told to stop')
     .addOption(new Option('--port <n>', 'port (WEIR_PORT; default 8000 or the next free one)').argParser(toPort))
     .option('--host <host>', 'address to listen on (WEIR_HOST; default 127.0.0.1)')
-    .addHelpText('before', 'Examples:\n  weir start\n  weir start --config prod.yaml --data /var/lib/weir --port 9000\n')
+    .addHelpText(
+      'before',
+      'Examples:\n  weir start\n  weir start --config prod.yaml --data /var/lib/weir --port 9000\n\n',
+    )
     .action(action(async () => (await import('./commands/start.ts')).start));
   program
     .command('init')
@@ -109,13 +131,13 @@ function declareConnectors(program: Command, action: Declare): void {
   program
     .command('list')
     .description('every connector with its health, worst first')
-    .addHelpText('before', 'Examples:\n  weir list\n  weir list --json | jq .summary\n')
+    .addHelpText('before', 'Examples:\n  weir list\n  weir list --json | jq .summary\n\n')
     .action(action(async () => (await import('./commands/list.ts')).list));
   program
     .command('drill')
     .description('one connector: health, streams, recent runs and failures')
     .argument('<name>', 'connector')
-    .addHelpText('before', 'Examples:\n  weir drill git\n')
+    .addHelpText('before', 'Examples:\n  weir drill git\n\n')
     .action(action(async () => (await import('./commands/drill.ts')).drill));
   program
     .command('run')
@@ -123,14 +145,14 @@ function declareConnectors(program: Command, action: Declare): void {
     .argument('<name>', 'connector')
     .option('--stream <stream>', 'only this stream')
     .option('--accept-deletes', 'let a listing delete more than the brake allows')
-    .addHelpText('before', 'Examples:\n  weir run git\n  weir run git --stream docs --json\n')
+    .addHelpText('before', 'Examples:\n  weir run git\n  weir run git --stream docs --json\n\n')
     .action(action(async () => (await import('./commands/run.ts')).run));
   program
     .command('check')
     .description('validate weir.yaml, then test each connection')
     .argument('[name]', 'only this connector')
     .option('--offline', 'validate only')
-    .addHelpText('before', 'Examples:\n  weir check\n  weir check git\n  weir check --offline --json\n')
+    .addHelpText('before', 'Examples:\n  weir check\n  weir check git\n  weir check --offline --json\n\n')
     .action(action(async () => (await import('./commands/check.ts')).check));
 }
 
@@ -141,7 +163,10 @@ function declareData(program: Command, action: Declare): void {
     .argument('<words...>', 'words; "quoted words" stand together')
     .option('--connector <name>', 'only this connector')
     .addOption(new Option('--limit <n>', 'at most so many results').argParser(toCount).default(20))
-    .addHelpText('before', 'Examples:\n  weir search backpressure\n  weir search \'"event log" cursor\' --connector git --limit 5\n')
+    .addHelpText(
+      'before',
+      'Examples:\n  weir search backpressure\n  weir search \'"event log" cursor\' --connector git --limit 5\n\n',
+    )
     .action(action(async () => (await import('./commands/search.ts')).search));
   program
     .command('neighbours')
@@ -161,7 +186,7 @@ function declareData(program: Command, action: Declare): void {
     .option('--until <time>', 'likewise')
     .option('--follow', 'go on with new ones until interrupted')
     .addOption(new Option('--limit <n>', 'at most so many').argParser(toCount).default(50))
-    .addHelpText('before', 'Examples:\n  weir events --severity high --since 2h\n  weir events --follow --json\n')
+    .addHelpText('before', 'Examples:\n  weir events --severity high --since 2h\n  weir events --follow --json\n\n')
     .action(action(async () => (await import('./commands/events.ts')).events));
   const queue = program.command('queue').description('the event log between pulls and sinks');
   queue

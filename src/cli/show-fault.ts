@@ -6,7 +6,15 @@ import { toJsonText, type Terminal } from './terminal.ts';
 export function showFault(terminal: Terminal, fault: Fault): void {
   const { code, hint, problems } = fault;
   if (terminal.json) {
-    const problem = { type: 'about:blank', title: code.replaceAll('_', ' '), status: fault.row.http, code, detail: fault.message, hint, ...(problems.length > 0 ? { problems } : {}) };
+    const problem = {
+      type: 'about:blank',
+      title: code.replaceAll('_', ' '),
+      status: fault.row.http,
+      code,
+      detail: fault.message,
+      hint,
+      ...(problems.length > 0 ? { problems } : {}),
+    };
     terminal.note(toJsonText(problem));
     return;
   }

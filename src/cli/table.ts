@@ -17,9 +17,13 @@ const SHRUNK_CHARS_MIN = 12;
 /** Aligned columns. On a terminal one column may be cut to fit; in a pipe nothing is. */
 export function renderTable<Row>(terminal: Terminal, columns: readonly Column<Row>[], rows: readonly Row[]): void {
   const cells = rows.map((row) => columns.map((column) => terminal.fit(column.text(row), CELL_CHARS_MAX)));
-  const widths = columns.map((column, index) => Math.max(widthOf(column.title), ...cells.map((line) => widthOf(line[index] ?? ''))));
+  const widths = columns.map((column, index) =>
+    Math.max(widthOf(column.title), ...cells.map((line) => widthOf(line[index] ?? ''))),
+  );
   if (terminal.outIsTerminal) shrink(columns, widths, terminal.columns);
-  terminal.line(terminal.paint('bold', lineOf(columns.map((column, index) => pad(column.title, widths[index] ?? 0, column.align)))));
+  terminal.line(
+    terminal.paint('bold', lineOf(columns.map((column, index) => pad(column.title, widths[index] ?? 0, column.align)))),
+  );
   for (const [index, row] of rows.entries()) {
     const line = columns.map((column, at) => {
       const width = widths[at] ?? 0;

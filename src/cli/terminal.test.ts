@@ -49,17 +49,26 @@ describe('colour', () => {
   test('the first that speaks decides: --no-color, NO_COLOR, FORCE_COLOR, TERM=dumb, the terminal', () => {
     const variable = fc.constantFrom(undefined, '', '0', '1', 'true', 'dumb', 'xterm-256color');
     fc.assert(
-      fc.property(variable, variable, variable, fc.constantFrom(undefined, true, false), fc.boolean(), (NO_COLOR, FORCE_COLOR, TERM, color, isTerminal) => {
-        const rules: readonly (boolean | undefined)[] = [
-          color === false ? false : undefined,
-          NO_COLOR === undefined || NO_COLOR === '' ? undefined : false,
-          FORCE_COLOR === undefined || FORCE_COLOR === '' ? undefined : FORCE_COLOR !== '0',
-          TERM === 'dumb' ? false : undefined,
-          isTerminal,
-        ];
-        const flags = color === undefined ? {} : { color };
-        expect(paints({ NO_COLOR, FORCE_COLOR, TERM }, flags, isTerminal)).toBe(rules.find((rule) => rule !== undefined));
-      }),
+      fc.property(
+        variable,
+        variable,
+        variable,
+        fc.constantFrom(undefined, true, false),
+        fc.boolean(),
+        (NO_COLOR, FORCE_COLOR, TERM, color, isTerminal) => {
+          const rules: readonly (boolean | undefined)[] = [
+            color === false ? false : undefined,
+            NO_COLOR === undefined || NO_COLOR === '' ? undefined : false,
+            FORCE_COLOR === undefined || FORCE_COLOR === '' ? undefined : FORCE_COLOR !== '0',
+            TERM === 'dumb' ? false : undefined,
+            isTerminal,
+          ];
+          const flags = color === undefined ? {} : { color };
+          expect(paints({ NO_COLOR, FORCE_COLOR, TERM }, flags, isTerminal)).toBe(
+            rules.find((rule) => rule !== undefined),
+          );
+        },
+      ),
     );
   });
 
@@ -136,11 +145,31 @@ describe('progress', () => {
 
 describe('JSON', () => {
   test('nothing in it can act on a terminal, and it reads back as the same value', () => {
-    const text = fc.string({ unit: fc.oneof(fc.constantFrom('\u007f', '\u009b', '\u202e', '\u2066', '\u2028', '\ufeff', '\u061c', '\u0000', '\u001b', '"', '\\', '\n'), fc.string({ minLength: 1, maxLength: 1 })) });
+    const text = fc.string({
+      unit: fc.oneof(
+        fc.constantFrom(
+          '\u007f',
+          '\u009b',
+          '\u202e',
+          '\u2066',
+          '\u2028',
+          '\ufeff',
+          '\u061c',
+          '\u0000',
+          '\u001b',
+          '"',
+          '\\',
+          '\n',
+        ),
+        fc.string({ minLength: 1, maxLength: 1 }),
+      ),
+    });
     fc.assert(
       fc.property(fc.dictionary(text, text), (value) => {
         const written = toJsonText(value, 2);
-        expect(written).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/);
+        expect(written).not.toMatch(
+          /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/,
+        );
         expect(JSON.stringify(JSON.parse(written))).toBe(JSON.stringify(value));
       }),
     );

@@ -24,7 +24,27 @@ const VERSION_DIGITS = 16; // 2^53 has sixteen
 
 /** Event → CloudEvent. `data` carries everything that has no attribute of its own. */
 export function toCloudEvent(event: Event): CloudEvent {
-  const { id, tenant, connection, connector, stream, op, key, version, time, severity, context, kind, title, url, tags, links, text, acl, data } = event;
+  const {
+    id,
+    tenant,
+    connection,
+    connector,
+    stream,
+    op,
+    key,
+    version,
+    time,
+    severity,
+    context,
+    kind,
+    title,
+    url,
+    tags,
+    links,
+    text,
+    acl,
+    data,
+  } = event;
   const traceparent = context?.['traceparent'];
   // Undefined members vanish when written as JSON: an absent field stays absent.
   const body = { kind, title, url, tags, links, text, acl, context, data } as unknown as JsonValue;

@@ -7,7 +7,11 @@ import type { JsonValue } from './json.ts';
 import type { ConnectionRef } from './names.ts';
 
 /** One line for the log. `extra` is redacted before it is written. */
-export type LogLine = (level: 'debug' | 'info' | 'warn' | 'error', message: string, extra?: Readonly<Record<string, JsonValue>>) => void;
+export type LogLine = (
+  level: 'debug' | 'info' | 'warn' | 'error',
+  message: string,
+  extra?: Readonly<Record<string, JsonValue>>,
+) => void;
 
 /** What a connector is given for one run. Everything it may touch is in here. */
 export interface ConnectorContext<Config = unknown> extends ConnectionRef {
@@ -19,7 +23,7 @@ export interface ConnectorContext<Config = unknown> extends ConnectionRef {
   readonly allowedPaths: readonly string[];
   readonly clock: Clock;
   readonly random: Random;
-  /** Aborts when the slice is over or Weir stops. What waits must take it. */
+  /** Aborts when Weir stops or another worker took the stream. What waits must take it; ending early on it deletes nothing. */
   readonly signal: AbortSignal;
   readonly log: LogLine;
   /** Sets a gauge of this connection, `<connector type>_<name>`: name in snake_case with its unit at the end. */

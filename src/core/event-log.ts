@@ -27,7 +27,8 @@ export interface PullFailure {
 export interface Checkpoint {
   readonly stream: StreamRef;
   readonly connectorVersion: string;
-  readonly cursor: JsonValue;
+  /** Absent: the page needs further appends, so the cursor stays where it is; the events still count and are fenced. */
+  readonly cursor?: JsonValue;
   /** Proof that this puller still owns the stream; a lost lease makes the whole append answer `fenced`. */
   readonly fence: Fence;
   /** `due`: everything the stream has must be compared with a listing before it is complete again. `done`: that has happened. */
@@ -98,7 +99,13 @@ export interface EventLog {
    * Called by that loop after the sink has confirmed everything up to `position`, with the dead letters among it. Position and
    * dead letters become durable together (I3). `position` only grows. `fenced`: someone else owns the partition; nothing was written; stop.
    */
-  commit(reader: string, partition: number, position: number, fence: Fence, deadLetters?: readonly DeadLetterDraft[]): Promise<'committed' | 'fenced'>;
+  commit(
+    reader: string,
+    partition: number,
+    position: number,
+    fence: Fence,
+    deadLetters?: readonly DeadLetterDraft[],
+  ): Promise<'committed' | 'fenced'>;
 
   /** Resolves when the partition may hold entries after the reader's position, or when `signal` aborts. May resolve too often, never too late. */
   wait(reader: string, partition: number, signal: AbortSignal): Promise<void>;

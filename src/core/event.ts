@@ -30,20 +30,43 @@ const line = (charsMax: number) => z.string().max(charsMax);
 
 /** What a connector says about one entity. The platform adds where it came from and the id. */
 export const EventDraftSchema = z.strictObject({
-  kind: z.enum(KINDS).describe('document: text worth searching; record: a structured row; signal: something that happened'),
+  kind: z
+    .enum(KINDS)
+    .describe('document: text worth searching; record: a structured row; signal: something that happened'),
   op: z.enum(['upsert', 'delete']),
-  key: z.string().min(1).max(EVENT_LIMITS.keyCharsMax).describe('identity of the entity, unique within (tenant, connection, stream)'),
-  version: z.int().nonnegative().describe('below 2^53, grows with the entity upstream; see versionOfTime and versionOfCounter'),
+  key: z
+    .string()
+    .min(1)
+    .max(EVENT_LIMITS.keyCharsMax)
+    .describe('identity of the entity, unique within (tenant, connection, stream)'),
+  version: z
+    .int()
+    .nonnegative()
+    .describe('below 2^53, grows with the entity upstream; see versionOfTime and versionOfCounter'),
   time: z.string().min(20).max(40).describe('when it happened upstream, RFC 3339 with a zone'),
   severity: z.enum(SEVERITIES).optional(),
   title: line(EVENT_LIMITS.titleCharsMax).optional(),
-  url: line(EVENT_LIMITS.urlCharsMax).optional().describe('may end in #L{line}: search fills in the line of a hit, or cuts the fragment'),
+  url: line(EVENT_LIMITS.urlCharsMax)
+    .optional()
+    .describe('may end in #L{line}: search fills in the line of a hit, or cuts the fragment'),
   tags: z.array(line(EVENT_LIMITS.tagCharsMax).min(1)).max(EVENT_LIMITS.tagsMax).optional(),
-  links: z.array(z.strictObject({ rel: line(64), to: line(EVENT_LIMITS.urlCharsMax) })).max(EVENT_LIMITS.linksMax).optional(),
+  links: z
+    .array(z.strictObject({ rel: line(64), to: line(EVENT_LIMITS.urlCharsMax) }))
+    .max(EVENT_LIMITS.linksMax)
+    .optional(),
   text: line(EVENT_LIMITS.textCharsMax).optional().describe('documents: plain text or Markdown'),
-  acl: z.array(line(256)).max(EVENT_LIMITS.aclMax).optional().describe('who may see it upstream, when the source tells'),
-  context: z.record(line(64), line(512)).optional().describe('request_id, trace_id, correlation_id, service, commit, …'),
-  data: z.custom<JsonValue>((value) => value !== undefined, 'must be a JSON value').describe("the source's own fields; null when there are none"),
+  acl: z
+    .array(line(256))
+    .max(EVENT_LIMITS.aclMax)
+    .optional()
+    .describe('who may see it upstream, when the source tells'),
+  context: z
+    .record(line(64), line(512))
+    .optional()
+    .describe('request_id, trace_id, correlation_id, service, commit, …'),
+  data: z
+    .custom<JsonValue>((value) => value !== undefined, 'must be a JSON value')
+    .describe("the source's own fields; null when there are none"),
 });
 
 export const EventSchema = EventDraftSchema.extend({
@@ -90,7 +113,11 @@ export function sealEvent(source: EventSource, draft: EventDraft): SealedEvent {
   // A lone surrogate has no UTF-8: stored, two such keys would become one.
   if (!draft.key.isWellFormed()) throw invalidRecord(draft, 'the key holds half of a surrogate pair');
   const content = serialise(inOrder(draft), draft);
-  const id = hash('sha256', `${prefixed(source.tenant)}${prefixed(source.connection)}${prefixed(source.stream)}${content}`, 'hex').slice(0, 40);
+  const id = hash(
+    'sha256',
+    `${prefixed(source.tenant)}${prefixed(source.connection)}${prefixed(source.stream)}${content}`,
+    'hex',
+  ).slice(0, 40);
   const { tenant, connection, connector, stream } = source;
   const head = JSON.stringify({ id, tenant, connection, connector, stream });
   const payload = `${head.slice(0, -1)},${content.slice(1)}`;
@@ -113,7 +140,22 @@ export function eventOfPayload(payload: string): Event {
 function inOrder(draft: EventDraft): JsonObject {
   const { kind, op, key, version, time, severity, title, url, tags, links, text, acl, context, data } = draft;
   // `undefined` members vanish in JSON.stringify, which is what an optional field means here.
-  return { kind, op, key, version, time, severity, title, url, tags, links, text, acl, context, data } as unknown as JsonObject;
+  return {
+    kind,
+    op,
+    key,
+    version,
+    time,
+    severity,
+    title,
+    url,
+    tags,
+    links,
+    text,
+    acl,
+    context,
+    data,
+  } as unknown as JsonObject;
 }
 
 function serialise(content: JsonObject, draft: EventDraft): string {

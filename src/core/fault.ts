@@ -16,36 +16,174 @@ export interface FaultRow {
 
 export const FAULTS = {
   // the external system
-  upstream_unavailable: { retry: 'backoff', breaker: true, http: 502, exit: 1, hint: 'The other system failed; Weir tries again by itself.' },
-  upstream_timeout: { retry: 'backoff', breaker: true, http: 504, exit: 1, hint: 'No answer in time; Weir tries again by itself.' },
-  bad_upstream: { retry: 'backoff', breaker: false, http: 502, exit: 1, hint: 'The answer makes no sense; look at the failure in `weir drill {connection}`.' },
-  rate_limited: { retry: 'at', breaker: false, http: 429, exit: 1, hint: 'Waiting for the limit to reset; nothing to do.' },
-  circuit_open: { retry: 'at', breaker: false, http: 503, exit: 1, hint: 'Calls are paused after repeated failures; a trial follows by itself.' },
-  credential_missing: { retry: 'never', breaker: false, http: 401, exit: 1, hint: 'Set the credential of {connection} in weir.yaml.' },
-  credential_rejected: { retry: 'never', breaker: false, http: 401, exit: 1, hint: 'Renew the credential of {connection}.' },
-  permission_missing: { retry: 'never', breaker: false, http: 403, exit: 1, hint: 'Give Weir read access to it, or take it out of the configuration.' },
-  source_missing: { retry: 'never', breaker: false, http: 404, exit: 1, hint: 'Check the path or name in the metadata of {connection}.' },
-  source_invalid: { retry: 'never', breaker: false, http: 422, exit: 1, hint: 'Check that {connection} points at what its connector expects.' },
-  path_not_allowed: { retry: 'never', breaker: false, http: 422, exit: 3, hint: 'Add the directory to allowed_paths in weir.yaml, or choose a path below one that is there.' },
+  upstream_unavailable: {
+    retry: 'backoff',
+    breaker: true,
+    http: 502,
+    exit: 1,
+    hint: 'The other system failed; Weir tries again by itself.',
+  },
+  upstream_timeout: {
+    retry: 'backoff',
+    breaker: true,
+    http: 504,
+    exit: 1,
+    hint: 'No answer in time; Weir tries again by itself.',
+  },
+  bad_upstream: {
+    retry: 'backoff',
+    breaker: false,
+    http: 502,
+    exit: 1,
+    hint: 'The answer makes no sense; look at the failure in `weir drill {connection}`.',
+  },
+  rate_limited: {
+    retry: 'at',
+    breaker: false,
+    http: 429,
+    exit: 1,
+    hint: 'Waiting for the limit to reset; nothing to do.',
+  },
+  circuit_open: {
+    retry: 'at',
+    breaker: false,
+    http: 503,
+    exit: 1,
+    hint: 'Calls are paused after repeated failures; a trial follows by itself.',
+  },
+  credential_missing: {
+    retry: 'never',
+    breaker: false,
+    http: 401,
+    exit: 1,
+    hint: 'Set the credential of {connection} in weir.yaml.',
+  },
+  credential_rejected: {
+    retry: 'never',
+    breaker: false,
+    http: 401,
+    exit: 1,
+    hint: 'Renew the credential of {connection}.',
+  },
+  permission_missing: {
+    retry: 'never',
+    breaker: false,
+    http: 403,
+    exit: 1,
+    hint: 'Give Weir read access to it, or take it out of the configuration.',
+  },
+  source_missing: {
+    retry: 'never',
+    breaker: false,
+    http: 404,
+    exit: 1,
+    hint: 'Check the path or name in the metadata of {connection}.',
+  },
+  source_invalid: {
+    retry: 'never',
+    breaker: false,
+    http: 422,
+    exit: 1,
+    hint: 'Check that {connection} points at what its connector expects.',
+  },
+  path_not_allowed: {
+    retry: 'never',
+    breaker: false,
+    http: 422,
+    exit: 3,
+    hint: 'Add the directory to allowed_paths in weir.yaml, or choose a path below one that is there.',
+  },
   tool_missing: { retry: 'never', breaker: false, http: 500, exit: 3, hint: 'Install it and start again.' },
   // one record
-  record_invalid: { retry: 'never', breaker: false, http: 422, exit: 1, hint: 'The record is kept as a dead letter; correct it at its source.' },
-  record_too_large: { retry: 'never', breaker: false, http: 413, exit: 1, hint: 'The record is kept as a dead letter; it exceeds {limit}.' },
+  record_invalid: {
+    retry: 'never',
+    breaker: false,
+    http: 422,
+    exit: 1,
+    hint: 'The record is kept as a dead letter; correct it at its source.',
+  },
+  record_too_large: {
+    retry: 'never',
+    breaker: false,
+    http: 413,
+    exit: 1,
+    hint: 'The record is kept as a dead letter; it exceeds {limit}.',
+  },
   // a sink
-  sink_unavailable: { retry: 'backoff', breaker: true, http: 503, exit: 1, hint: 'Events wait in the log; Weir tries again by itself.' },
-  sink_rejected: { retry: 'never', breaker: false, http: 422, exit: 1, hint: 'The event is kept as a dead letter of this sink.' },
+  sink_unavailable: {
+    retry: 'backoff',
+    breaker: true,
+    http: 503,
+    exit: 1,
+    hint: 'Events wait in the log; Weir tries again by itself.',
+  },
+  sink_rejected: {
+    retry: 'never',
+    breaker: false,
+    http: 422,
+    exit: 1,
+    hint: 'The event is kept as a dead letter of this sink.',
+  },
   // log and store
   log_full: { retry: 'backoff', breaker: false, http: 503, exit: 1, hint: 'Sinks are behind; see `weir queue stats`.' },
   fenced: { retry: 'never', breaker: false, http: 409, exit: 1, hint: 'Another worker owns this now; nothing to do.' },
-  storage_unknown: { retry: 'backoff', breaker: false, http: 503, exit: 1, hint: 'It may have been stored; the same ids are sent again.' },
-  storage_full: { retry: 'backoff', breaker: false, http: 503, exit: 3, hint: 'Free space on the disk of {place}; Weir goes on by itself.' },
-  storage_broken: { retry: 'never', breaker: false, http: 503, exit: 3, hint: 'Restore {place} from a backup, or move it away to start empty.' },
-  storage_locked: { retry: 'never', breaker: false, http: 503, exit: 3, hint: 'Stop the other Weir, or use another directory with --data.' },
-  storage_newer: { retry: 'never', breaker: false, http: 503, exit: 3, hint: 'Use the Weir version that wrote it, or a newer one.' },
-  storage_unreachable: { retry: 'never', breaker: false, http: 503, exit: 3, hint: 'Check that {place} exists and may be written by this user.' },
+  storage_unknown: {
+    retry: 'backoff',
+    breaker: false,
+    http: 503,
+    exit: 1,
+    hint: 'It may have been stored; the same ids are sent again.',
+  },
+  storage_full: {
+    retry: 'backoff',
+    breaker: false,
+    http: 503,
+    exit: 3,
+    hint: 'Free space on the disk of {place}; Weir goes on by itself.',
+  },
+  storage_broken: {
+    retry: 'never',
+    breaker: false,
+    http: 503,
+    exit: 3,
+    hint: 'Restore {place} from a backup, or move it away to start empty.',
+  },
+  storage_locked: {
+    retry: 'never',
+    breaker: false,
+    http: 503,
+    exit: 3,
+    hint: 'Stop the other Weir, or use another directory with --data.',
+  },
+  storage_newer: {
+    retry: 'never',
+    breaker: false,
+    http: 503,
+    exit: 3,
+    hint: 'Use the Weir version that wrote it, or a newer one.',
+  },
+  storage_unreachable: {
+    retry: 'never',
+    breaker: false,
+    http: 503,
+    exit: 3,
+    hint: 'Check that {place} exists and may be written by this user.',
+  },
   // deletions
-  delete_brake: { retry: 'never', breaker: false, http: 409, exit: 1, hint: 'Check the source; when it is right, run `weir run {connection} --accept-deletes`.' },
-  cursor_invalid: { retry: 'never', breaker: false, http: 409, exit: 1, hint: 'The stored cursor of {connection} does not fit this connector version.' },
+  delete_brake: {
+    retry: 'never',
+    breaker: false,
+    http: 409,
+    exit: 1,
+    hint: 'Check the source; when it is right, run `weir run {connection} --accept-deletes`.',
+  },
+  cursor_invalid: {
+    retry: 'never',
+    breaker: false,
+    http: 409,
+    exit: 1,
+    hint: 'The stored cursor of {connection} does not fit this connector version.',
+  },
   // people and their input
   config_invalid: { retry: 'never', breaker: false, http: 422, exit: 3, hint: 'Correct the settings named above.' },
   input_invalid: { retry: 'never', breaker: false, http: 422, exit: 3, hint: 'Correct the input named above.' },
@@ -55,15 +193,58 @@ export const FAULTS = {
   not_found: { retry: 'never', breaker: false, http: 404, exit: 3, hint: 'See `weir list` for what there is.' },
   route_unknown: { retry: 'never', breaker: false, http: 404, exit: 3, hint: 'See /openapi.json for the paths.' },
   method_unknown: { retry: 'never', breaker: false, http: 405, exit: 3, hint: 'See the Allow header.' },
-  origin_refused: { retry: 'never', breaker: false, http: 403, exit: 3, hint: 'Open the page by the address Weir printed.' },
-  role_missing: { retry: 'never', breaker: false, http: 403, exit: 2, hint: 'This needs one of the roles Admin, Deployer, Operator.' },
-  already_running: { retry: 'backoff', breaker: false, http: 409, exit: 1, hint: 'Wait for it to end; see `weir drill {connection}`.' },
-  instance_unreachable: { retry: 'backoff', breaker: false, http: 503, exit: 3, hint: 'Stop the process that holds the data directory, then try again.' },
+  origin_refused: {
+    retry: 'never',
+    breaker: false,
+    http: 403,
+    exit: 3,
+    hint: 'Open the page by the address Weir printed.',
+  },
+  role_missing: {
+    retry: 'never',
+    breaker: false,
+    http: 403,
+    exit: 2,
+    hint: 'This needs one of the roles Admin, Deployer, Operator.',
+  },
+  already_running: {
+    retry: 'backoff',
+    breaker: false,
+    http: 409,
+    exit: 1,
+    hint: 'Wait for it to end; see `weir drill {connection}`.',
+  },
+  instance_unreachable: {
+    retry: 'backoff',
+    breaker: false,
+    http: 503,
+    exit: 3,
+    hint: 'Stop the process that holds the data directory, then try again.',
+  },
+  instance_missing: { retry: 'never', breaker: false, http: 503, exit: 3, hint: 'Start one with `weir start`.' },
   port_busy: { retry: 'never', breaker: false, http: 500, exit: 3, hint: 'Choose another port with --port.' },
-  host_refused: { retry: 'never', breaker: false, http: 500, exit: 3, hint: 'Use a loopback address such as 127.0.0.1.' },
+  host_refused: {
+    retry: 'never',
+    breaker: false,
+    http: 500,
+    exit: 3,
+    hint: 'Use a loopback address such as 127.0.0.1.',
+  },
   // ourselves
-  cancelled: { retry: 'backoff', breaker: false, http: 503, exit: 1, hint: 'Weir is stopping; the work resumes at the next start.' },
-  internal: { retry: 'backoff', breaker: false, http: 500, exit: 3, hint: 'This is a defect of Weir; the log has the details under this request id.' },
+  cancelled: {
+    retry: 'backoff',
+    breaker: false,
+    http: 503,
+    exit: 1,
+    hint: 'Weir is stopping; the work resumes at the next start.',
+  },
+  internal: {
+    retry: 'backoff',
+    breaker: false,
+    http: 500,
+    exit: 3,
+    hint: 'This is a defect of Weir; the log has the details under this request id.',
+  },
 } as const satisfies Record<string, FaultRow>;
 
 export type FaultCode = keyof typeof FAULTS;
@@ -121,8 +302,10 @@ export class Fault extends Error {
  */
 export function toFault(thrown: unknown): Fault {
   if (thrown instanceof Fault) return thrown;
-  if (thrown instanceof Error && thrown.name === 'AbortError') return new Fault('cancelled', 'stopped before it was done', { cause: thrown });
-  if (thrown instanceof Error && thrown.name === 'TimeoutError') return new Fault('upstream_timeout', thrown.message, { cause: thrown });
+  if (thrown instanceof Error && thrown.name === 'AbortError')
+    return new Fault('cancelled', 'stopped before it was done', { cause: thrown });
+  if (thrown instanceof Error && thrown.name === 'TimeoutError')
+    return new Fault('upstream_timeout', thrown.message, { cause: thrown });
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   return new Fault('internal', message || 'an error without a message', { cause: thrown });
 }

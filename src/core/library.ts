@@ -49,7 +49,9 @@ export interface Neighbour {
   /** Key or URL as the link says it. */
   readonly to: string;
   /** The document at the other end, when the library has it. */
-  readonly document: { readonly connection: string; readonly key: string; readonly title: string; readonly url: string | undefined } | undefined;
+  readonly document:
+    | { readonly connection: string; readonly key: string; readonly title: string; readonly url: string | undefined }
+    | undefined;
 }
 
 /** Documents: full-text search and their links as a graph. Deleted documents leave a tombstone with a version and nothing else. */

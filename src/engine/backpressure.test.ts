@@ -9,7 +9,16 @@ const holding = (size: number, bytes = 0): LogStats => ({ size, bytes, oldestAtM
 describe('backpressure (P15)', () => {
   test('pulls pause from 80 % on and go on from 60 % down', () => {
     const pressure = new Backpressure(LIMITS);
-    expect([0, 799, 800, 700, 601, 600, 799, 800].map((size) => pressure.update(holding(size)))).toEqual([false, false, true, true, true, false, false, true]);
+    expect([0, 799, 800, 700, 601, 600, 799, 800].map((size) => pressure.update(holding(size)))).toEqual([
+      false,
+      false,
+      true,
+      true,
+      true,
+      false,
+      false,
+      true,
+    ]);
   });
 
   test('bytes alone pause too', () => {

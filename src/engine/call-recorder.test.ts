@@ -15,7 +15,8 @@ function recorderOf({ clock, store }: World, calls: CallStore = store.calls): Ca
 const ok = (recorder: CallRecorder, count = 1, durationMs = 10) => {
   for (let call = 0; call < count; call += 1) recorder.record(CONNECTION, { operation: 'list', durationMs });
 };
-const total = async (recorder: CallRecorder): Promise<number> => (await recorder.metrics(CONNECTION, HOUR_MS)).totalCalls;
+const total = async (recorder: CallRecorder): Promise<number> =>
+  (await recorder.metrics(CONNECTION, HOUR_MS)).totalCalls;
 
 describe('what was measured', () => {
   test('counts at once, flushed or not, and never twice', async () => {
@@ -81,7 +82,8 @@ describe('what was measured', () => {
     let failing = true;
     const calls: CallStore = {
       ...boundTo(world.store.calls),
-      save: (minutes, failures) => (failing ? Promise.reject(new Fault('storage_full', 'no space')) : world.store.calls.save(minutes, failures)),
+      save: (minutes, failures) =>
+        failing ? Promise.reject(new Fault('storage_full', 'no space')) : world.store.calls.save(minutes, failures),
     };
     const recorder = recorderOf(world, calls);
     recorder.record(CONNECTION, { operation: 'list', durationMs: 5, fault: FAULT });
@@ -112,7 +114,8 @@ describe('what was measured', () => {
     ok(recorder, 2, 3000);
     const state = async () => healthOf(await recorder.metrics(CONNECTION, HOUR_MS), HEALTH).state;
     expect(await state()).toBe('degraded');
-    for (let call = 0; call < 2; call += 1) recorder.record(CONNECTION, { operation: 'list', durationMs: 1, fault: FAULT });
+    for (let call = 0; call < 2; call += 1)
+      recorder.record(CONNECTION, { operation: 'list', durationMs: 1, fault: FAULT });
     expect(await state()).toBe('degraded');
   });
 
@@ -131,16 +134,29 @@ describe('failures that are listed', () => {
   test('they carry operation, code, time and one redacted line', async () => {
     const world = openWorld();
     const recorder = recorderOf(world);
-    recorder.record(CONNECTION, { operation: 'list', durationMs: 5, fault: new Fault('credential_rejected', 'hunter2 was\nrefused') });
+    recorder.record(CONNECTION, {
+      operation: 'list',
+      durationMs: 5,
+      fault: new Fault('credential_rejected', 'hunter2 was\nrefused'),
+    });
     await recorder.flush();
-    expect(await world.store.calls.failures(CONNECTION, 10)).toEqual([{ ...CONNECTION, atMs: world.clock.now(), operation: 'list', code: 'credential_rejected', message: '[redacted] was refused' }]);
+    expect(await world.store.calls.failures(CONNECTION, 10)).toEqual([
+      {
+        ...CONNECTION,
+        atMs: world.clock.now(),
+        operation: 'list',
+        code: 'credential_rejected',
+        message: '[redacted] was refused',
+      },
+    ]);
   });
 
   test('beyond the limit between two flushes they are counted and no longer listed', async () => {
     const world = openWorld();
     const recorder = recorderOf(world);
     const count = CALL_LIMITS.failuresPendingMax + 5;
-    for (let call = 0; call < count; call += 1) recorder.record(CONNECTION, { operation: 'list', durationMs: 5, fault: FAULT });
+    for (let call = 0; call < count; call += 1)
+      recorder.record(CONNECTION, { operation: 'list', durationMs: 5, fault: FAULT });
     await recorder.flush();
     expect(await recorder.metrics(CONNECTION, HOUR_MS)).toMatchObject({ totalCalls: count, errorRatio: 1 });
     expect(await world.store.calls.failures(CONNECTION, 10_000)).toHaveLength(CALL_LIMITS.failuresPendingMax);
@@ -152,7 +168,8 @@ describe('failures that are listed', () => {
     ok(recorder, 1);
     await recorder.flush();
     await world.clock.advance((CALL_LIMITS.minutesKeptMax + 1) * MINUTE_MS);
-    for (let call = 0; call < CALL_LIMITS.failuresKeptMax + 50; call += 1) recorder.record(CONNECTION, { operation: 'list', durationMs: 5, fault: FAULT });
+    for (let call = 0; call < CALL_LIMITS.failuresKeptMax + 50; call += 1)
+      recorder.record(CONNECTION, { operation: 'list', durationMs: 5, fault: FAULT });
     await recorder.flush();
     await recorder.forget();
     expect(await world.store.calls.failures(CONNECTION, 10_000)).toHaveLength(CALL_LIMITS.failuresKeptMax);

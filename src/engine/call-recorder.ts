@@ -22,6 +22,8 @@ interface MinuteCounts extends ConnectionRef {
   succeeded: number;
   failed: number;
   dirty: boolean;
+  /** Whether what the store may already have of this minute is counted in. */
+  complete: boolean;
 }
 
 /** Every guarded call, counted per connection, operation and minute; flushed every few seconds, so a crash loses at most those. */
@@ -31,6 +33,7 @@ export class CallRecorder {
   readonly #redact: (text: string) => string;
   readonly #minutes = new Map<string, MinuteCounts>();
   #failures: CallFailure[] = [];
+  #newestMinute = 0;
 
   constructor(options: { clock: Clock; store: CallStore; redact: (text: string) => string }) {
     this.#clock = options.clock;
@@ -42,15 +45,25 @@ export class CallRecorder {
   async load(of: ConnectionRef): Promise<void> {
     for (const row of await this.#store.minutes(of, this.#minuteNow())) {
       const { operation, minute, succeeded, failed } = row;
-      this.#minutes.set(keyOf(of, operation, minute), { ...of, operation, minute, succeeded, failed, durations: QuantileSketch.decode(row.sketch), dirty: false });
+      this.#minutes.set(keyOf(of, operation, minute), {
+        ...of,
+        operation,
+        minute,
+        succeeded,
+        failed,
+        durations: QuantileSketch.decode(row.sketch),
+        dirty: false,
+        complete: true,
+      });
     }
   }
 
   record(of: ConnectionRef, call: { operation: string; durationMs: number; fault?: Fault | undefined }): void {
     const counts = this.#countsOf(of, call.operation);
-    counts.durations.add(call.durationMs);
     counts.dirty = true;
     if (call.fault === undefined) {
+      // Only of calls that did their work: an API that refuses fast is not a fast API.
+      counts.durations.add(call.durationMs);
       counts.succeeded += 1;
       return;
     }
@@ -66,7 +79,14 @@ export class CallRecorder {
     if (changed.length === 0 && failures.length === 0) return;
     this.#failures = [];
     for (const counts of changed) counts.dirty = false;
-    await this.#store.save(changed.map(toRow), failures);
+    try {
+      for (const counts of changed) if (!counts.complete) await this.#complete(counts);
+      await this.#store.save(changed.map(toRow), failures);
+    } catch (error) {
+      for (const counts of changed) counts.dirty = true;
+      this.#failures = [...failures, ...this.#failures].slice(0, CALL_LIMITS.failuresPendingMax);
+      throw error;
+    }
     const oldest = this.#minuteNow() - 1;
     for (const [key, counts] of this.#minutes) if (counts.minute < oldest && !counts.dirty) this.#minutes.delete(key);
   }
@@ -82,7 +102,8 @@ export class CallRecorder {
     const merged = new Map<string, CallMinute | MinuteCounts>();
     for (const row of await this.#store.minutes(of, since)) merged.set(keyOf(of, row.operation, row.minute), row);
     for (const [key, counts] of this.#minutes) {
-      if (counts.tenant === of.tenant && counts.connection === of.connection && counts.minute >= since) merged.set(key, counts);
+      if (counts.tenant === of.tenant && counts.connection === of.connection && counts.minute >= since)
+        merged.set(key, counts);
     }
     const durations = new QuantileSketch();
     let succeeded = 0;
@@ -101,10 +122,33 @@ export class CallRecorder {
     let counts = this.#minutes.get(key);
     if (counts === undefined) {
       const { tenant, connection } = of;
-      counts = { tenant, connection, operation, minute, succeeded: 0, failed: 0, durations: new QuantileSketch(), dirty: false };
+      const complete = minute >= this.#newestMinute;
+      counts = {
+        tenant,
+        connection,
+        operation,
+        minute,
+        succeeded: 0,
+        failed: 0,
+        durations: new QuantileSketch(),
+        dirty: false,
+        complete,
+      };
+      this.#newestMinute = Math.max(this.#newestMinute, minute);
       this.#minutes.set(key, counts);
     }
     return counts;
+  }
+
+  /** A wall clock that was stepped back comes to a minute again that was saved and let go: its row must not be overwritten. */
+  async #complete(counts: MinuteCounts): Promise<void> {
+    counts.complete = true;
+    for (const row of await this.#store.minutes(counts, counts.minute)) {
+      if (row.minute !== counts.minute || row.operation !== counts.operation) continue;
+      counts.succeeded += row.succeeded;
+      counts.failed += row.failed;
+      counts.durations.merge(QuantileSketch.decode(row.sketch));
+    }
   }
 
   #minuteNow(): number {

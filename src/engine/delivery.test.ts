@@ -7,14 +7,26 @@ import type { BuiltInSink } from '#core/sink.ts';
 import { deliverAll } from './delivery.ts';
 import { LEASE_TTL_MS } from './lease-keeper.ts';
 import { doc, docs, hasEnded, OF, pass, until } from './fixtures/engine-world.ts';
-import { builtInTarget, keyPerPartition, openDeliveryWorld, partitionOfKey, sinkOf, versions, type DeliveryWorld } from './fixtures/delivery-world.ts';
+import {
+  builtInTarget,
+  keyPerPartition,
+  openDeliveryWorld,
+  partitionOfKey,
+  sinkOf,
+  versions,
+  type DeliveryWorld,
+} from './fixtures/delivery-world.ts';
 
 type Apply = BuiltInSink['apply'];
 
-const rowsIn = async ({ store }: DeliveryWorld) => (await store.timeline.query({ tenants: [OF.tenant], limit: 1000 })).rows;
+const rowsIn = async ({ store }: DeliveryWorld) =>
+  (await store.timeline.query({ tenants: [OF.tenant], limit: 1000 })).rows;
 const timelineOf = (world: DeliveryWorld, apply: (real: Apply) => Apply = (real) => real): BuiltInSink => {
   const { timeline } = world.store;
-  return { name: timeline.name, apply: apply((partition, entries, fence) => timeline.apply(partition, entries, fence)) };
+  return {
+    name: timeline.name,
+    apply: apply((partition, entries, fence) => timeline.apply(partition, entries, fence)),
+  };
 };
 
 describe('delivery to a sink in the store', () => {
@@ -29,13 +41,17 @@ describe('delivery to a sink in the store', () => {
     expect(new Set((await rowsIn(world)).map(({ event }) => event.id)).size).toBe(600);
   });
 
-  test('a key\'s events arrive in the order they were accepted, over many batches', async () => {
+  test("a key's events arrive in the order they were accepted, over many batches", async () => {
     const world = openDeliveryWorld();
     const seen: number[] = [];
-    const { stop } = world.deliver(builtInTarget(timelineOf(world, (real) => (partition, entries, fence) => {
-      seen.push(...entries.map(({ event }) => event.version));
-      return real(partition, entries, fence);
-    })));
+    const { stop } = world.deliver(
+      builtInTarget(
+        timelineOf(world, (real) => (partition, entries, fence) => {
+          seen.push(...entries.map(({ event }) => event.version));
+          return real(partition, entries, fence);
+        }),
+      ),
+    );
     await world.put(...versions('k', 700));
     await world.drained();
     await stop();
@@ -46,7 +62,12 @@ describe('delivery to a sink in the store', () => {
     const world = openDeliveryWorld();
     let failures = 5;
     const waitsMs: number[] = [];
-    const sink = timelineOf(world, (real) => (...call) => (failures-- > 0 ? Promise.reject(new Fault('storage_full', 'no space')) : real(...call)));
+    const sink = timelineOf(
+      world,
+      (real) =>
+        (...call) =>
+          failures-- > 0 ? Promise.reject(new Fault('storage_full', 'no space')) : real(...call),
+    );
     const { stop } = world.deliver(builtInTarget(sink), { onFault: (_, __, nextInMs) => waitsMs.push(nextInMs) });
     await world.put(...versions('k', 5));
     await pass(world.clock, 60_000, 500);
@@ -62,7 +83,12 @@ describe('delivery to a sink in the store', () => {
     const world = openDeliveryWorld();
     const waitsMs: number[] = [];
     let failing = true;
-    const sink = timelineOf(world, (real) => (...call) => (failing ? Promise.reject(new Fault('storage_full', 'no space')) : real(...call)));
+    const sink = timelineOf(
+      world,
+      (real) =>
+        (...call) =>
+          failing ? Promise.reject(new Fault('storage_full', 'no space')) : real(...call),
+    );
     const { stop } = world.deliver(builtInTarget(sink), { onFault: (_, __, nextInMs) => waitsMs.push(nextInMs) });
     await world.put(doc('k', 1));
     await pass(world.clock, 10_000, 500);
@@ -79,7 +105,12 @@ describe('delivery to a sink in the store', () => {
   test('a partition that fails does not hold up another one', async () => {
     const world = openDeliveryWorld();
     const [bad = '', good = ''] = keyPerPartition();
-    const sink = timelineOf(world, (real) => (partition, ...rest) => (partition === partitionOfKey(bad) ? Promise.reject(new Error('stuck')) : real(partition, ...rest)));
+    const sink = timelineOf(
+      world,
+      (real) =>
+        (partition, ...rest) =>
+          partition === partitionOfKey(bad) ? Promise.reject(new Error('stuck')) : real(partition, ...rest),
+    );
     const { stop } = world.deliver(builtInTarget(sink));
     await world.put(doc(bad), doc(good));
     await until(world.clock, 'the other one is there', async () => (await rowsIn(world)).length === 1);
@@ -221,33 +252,41 @@ describe('a log that fails', () => {
     return new Proxy(world.log, {
       get: (of, name) => {
         const member: unknown = Reflect.get(of, name);
-        if (name !== method || typeof member !== 'function') return typeof member === 'function' ? (member.bind(of) as unknown) : member;
-        return (...args: unknown[]): unknown => (failures-- > 0 ? Promise.reject(new Fault('storage_full', 'no space')) : (Reflect.apply(member, of, args) as unknown));
+        if (name !== method || typeof member !== 'function')
+          return typeof member === 'function' ? (member.bind(of) as unknown) : member;
+        return (...args: unknown[]): unknown =>
+          failures-- > 0
+            ? Promise.reject(new Fault('storage_full', 'no space'))
+            : (Reflect.apply(member, of, args) as unknown);
       },
     });
   };
 
-  test.for(['read', 'wait', 'register'] as const)('once when asked to %s is asked again, and delivery goes on', async (method) => {
-    const world = openDeliveryWorld();
-    await world.log.register('timeline');
-    const { done, stop } = world.deliver(builtInTarget(timelineOf(world)), { log: shaky(world, method) });
-    let failed: unknown;
-    done.catch((error: unknown) => {
-      failed = error;
-    });
-    await world.put(...keyPerPartition().map((key) => doc(key)));
-    await pass(world.clock, 70_000, 2000);
-    expect(failed).toBeUndefined();
-    expect(await rowsIn(world)).toHaveLength(16);
-    await stop();
-  });
+  test.for(['read', 'wait', 'register'] as const)(
+    'once when asked to %s is asked again, and delivery goes on',
+    async (method) => {
+      const world = openDeliveryWorld();
+      await world.log.register('timeline');
+      const { done, stop } = world.deliver(builtInTarget(timelineOf(world)), { log: shaky(world, method) });
+      let failed: unknown;
+      done.catch((error: unknown) => {
+        failed = error;
+      });
+      await world.put(...keyPerPartition().map((key) => doc(key)));
+      await pass(world.clock, 70_000, 2000);
+      expect(failed).toBeUndefined();
+      expect(await rowsIn(world)).toHaveLength(16);
+      await stop();
+    },
+  );
 
   test('and leases that fail once are asked again', async () => {
     const world = openDeliveryWorld();
     let failures = 1;
     const { leases } = world;
     const shakyLeases: Leases = {
-      acquire: (...call) => (failures-- > 0 ? Promise.reject(new Fault('storage_unknown', 'no answer')) : leases.acquire(...call)),
+      acquire: (...call) =>
+        failures-- > 0 ? Promise.reject(new Fault('storage_unknown', 'no answer')) : leases.acquire(...call),
       renew: (...call) => leases.renew(...call),
       release: (fence) => leases.release(fence),
     };

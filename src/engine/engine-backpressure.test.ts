@@ -1,7 +1,21 @@
 import { describe, expect, test } from 'vitest';
 import type { Library } from '#core/library.ts';
 import type { Engine } from './engine.ts';
-import { connectionOf, doc, docs, engineOf, hasEnded, MINUTE_MS, OF, openWorld, pass, runsOf, scripted, until, type World } from './fixtures/engine-world.ts';
+import {
+  connectionOf,
+  doc,
+  docs,
+  engineOf,
+  hasEnded,
+  MINUTE_MS,
+  OF,
+  openWorld,
+  pass,
+  runsOf,
+  scripted,
+  until,
+  type World,
+} from './fixtures/engine-world.ts';
 
 const never = new AbortController().signal;
 const QUEUE = { eventsMax: 100, bytesMax: 1024 ** 3 };
@@ -16,11 +30,14 @@ function filling(world: World, total: number) {
     sink.applied += entries.length;
     return done;
   };
-  const stuckLibrary = new Proxy(library, { get: (of, name) => (name === 'apply' ? apply : (Reflect.get(of, name) as unknown)) });
+  const stuckLibrary = new Proxy(library, {
+    get: (of, name) => (name === 'apply' ? apply : (Reflect.get(of, name) as unknown)),
+  });
   const connection = connectionOf(
     scripted({
       async *pull(_, cursor) {
-        for (let at = Number(cursor ?? 0); at < total; at += 10) yield { events: docs(10, `page-${at}`), cursor: at + 10 };
+        for (let at = Number(cursor ?? 0); at < total; at += 10)
+          yield { events: docs(10, `page-${at}`), cursor: at + 10 };
       },
     }),
   );
@@ -28,7 +45,8 @@ function filling(world: World, total: number) {
   return { engine, connection, sink };
 }
 const sizeOf = async (engine: Engine) => (await engine.queue()).stats.size;
-const toEnd = (engine: Engine, connection: ReturnType<typeof connectionOf>) => engine.pullToEnd(connection, 'docs', { signal: never, acceptDeletes: false, progress: () => {} });
+const toEnd = (engine: Engine, connection: ReturnType<typeof connectionOf>) =>
+  engine.pullToEnd(connection, 'docs', { signal: never, acceptDeletes: false, progress: () => {} });
 
 describe('a log that fills up because a sink is down (G8)', () => {
   test('pauses the pulls at 80 %, and nothing is lost when the sink is back', async () => {
@@ -71,12 +89,21 @@ describe('a log that fills up because a sink is down (G8)', () => {
   test('does not wash the history of runs away: the last success is still known after twenty minutes', async () => {
     const world = openWorld();
     let full = false;
-    const connection = connectionOf(scripted({ async *pull() {} }), { schedule: { kind: 'interval', pollIntervalMs: MINUTE_MS } });
+    const connection = connectionOf(scripted({ async *pull() {} }), {
+      schedule: { kind: 'interval', pollIntervalMs: MINUTE_MS },
+    });
     const stats = world.log.stats.bind(world.log);
-    const log = new Proxy(world.log, { get: (of, name) => (name === 'stats' ? async () => ({ ...(await stats()), size: full ? 100 : 0 }) : ((Reflect.get(of, name) as () => unknown).bind(of) as unknown)) });
+    const log = new Proxy(world.log, {
+      get: (of, name) =>
+        name === 'stats'
+          ? async () => ({ ...(await stats()), size: full ? 100 : 0 })
+          : ((Reflect.get(of, name) as () => unknown).bind(of) as unknown),
+    });
     const engine = engineOf(world, [connection], { queue: QUEUE, log });
     await engine.start();
-    await until(world.clock, 'a success', async () => (await runsOf(world)).some(({ outcome }) => outcome === 'succeeded'));
+    await until(world.clock, 'a success', async () =>
+      (await runsOf(world)).some(({ outcome }) => outcome === 'succeeded'),
+    );
     full = true;
     await pass(world.clock, 20 * MINUTE_MS, 2000);
     const { lastSuccessAtMs } = await engine.status(connection);
@@ -122,14 +149,25 @@ describe('settled', () => {
 
   test('waits only for what was there when it was asked: another connection that never rests does not keep it', async () => {
     const world = openWorld();
-    const busy = connectionOf(scripted({ async *pull(ctx, cursor) { for (let at = Number(cursor ?? 0) + 1; ; at += 1) { await ctx.clock.sleep(5, ctx.signal); yield { events: [doc(`doc-${at}`)], cursor: at }; } } }));
+    const busy = connectionOf(
+      scripted({
+        async *pull(ctx, cursor) {
+          for (let at = Number(cursor ?? 0) + 1; ; at += 1) {
+            await ctx.clock.sleep(5, ctx.signal);
+            yield { events: [doc(`doc-${at}`)], cursor: at };
+          }
+        },
+      }),
+    );
     // A sink that is always a few milliseconds behind: the log is never empty, and never old.
     const { library } = world.store;
     const apply: Library['apply'] = async (...call) => {
       await world.clock.sleep(7);
       return library.apply(...call);
     };
-    const behind = new Proxy(library, { get: (of, name) => (name === 'apply' ? apply : (Reflect.get(of, name) as unknown)) });
+    const behind = new Proxy(library, {
+      get: (of, name) => (name === 'apply' ? apply : (Reflect.get(of, name) as unknown)),
+    });
     const engine = engineOf(world, [busy], { store: { ...world.store, library: behind } });
     await engine.start();
     await pass(world.clock, 500, 5);

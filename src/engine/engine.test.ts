@@ -4,20 +4,39 @@ import type { JsonValue } from '#core/json.ts';
 import type { Run } from '#core/store.ts';
 import type { Timeline } from '#core/timeline.ts';
 import type { Engine } from './engine.ts';
-import { connectionOf, doc, docs, engineOf, hasEnded, MINUTE_MS, OF, openWorld, pass, runsOf, scripted, until, type PullScript, type World } from './fixtures/engine-world.ts';
+import {
+  connectionOf,
+  doc,
+  docs,
+  engineOf,
+  hasEnded,
+  MINUTE_MS,
+  OF,
+  openWorld,
+  pass,
+  runsOf,
+  scripted,
+  until,
+  type PullScript,
+  type World,
+} from './fixtures/engine-world.ts';
 
 const never = new AbortController().signal;
 const HOURLY = { schedule: { kind: 'interval', pollIntervalMs: 60 * MINUTE_MS } } as const;
-const rowsIn = async ({ store }: World) => (await store.timeline.query({ tenants: [OF.tenant], limit: 1000 })).rows.length;
-const connection = (pull: PullScript, more: Parameters<typeof connectionOf>[1] = HOURLY) => connectionOf(scripted({ pull }), more);
+const rowsIn = async ({ store }: World) =>
+  (await store.timeline.query({ tenants: [OF.tenant], limit: 1000 })).rows.length;
+const connection = (pull: PullScript, more: Parameters<typeof connectionOf>[1] = HOURLY) =>
+  connectionOf(scripted({ pull }), more);
 
 /** An engine of one connection that pulls so. */
 function one(world: World, pull: PullScript, more: Parameters<typeof engineOf>[2] = {}) {
   const only = connection(pull);
   return { engine: engineOf(world, [only], more), only };
 }
-const toEnd = (engine: Engine, of: ReturnType<typeof connection>, signal = never) => engine.pullToEnd(of, 'docs', { signal, acceptDeletes: false, progress: () => {} });
-const ended = async (world: World, outcome: Run['outcome'] = 'succeeded') => until(world.clock, `a run ${outcome}`, async () => (await runsOf(world)).some((run) => run.outcome === outcome));
+const toEnd = (engine: Engine, of: ReturnType<typeof connection>, signal = never) =>
+  engine.pullToEnd(of, 'docs', { signal, acceptDeletes: false, progress: () => {} });
+const ended = async (world: World, outcome: Run['outcome'] = 'succeeded') =>
+  until(world.clock, `a run ${outcome}`, async () => (await runsOf(world)).some((run) => run.outcome === outcome));
 /** Pages one after the other, without end, each after a second. */
 function endless(pages: number[] = []): PullScript {
   return async function* (ctx, cursor) {
@@ -35,7 +54,9 @@ const hang: PullScript = async function* (ctx) {
 describe('a started engine', () => {
   test('pulls what is due and brings it to the sinks, and a stopped one leaves no timer', async () => {
     const world = openWorld();
-    const { engine } = one(world, async function* (ctx) { yield { events: docs(5), cursor: await ctx.call('list', () => Promise.resolve(1)) }; });
+    const { engine } = one(world, async function* (ctx) {
+      yield { events: docs(5), cursor: await ctx.call('list', () => Promise.resolve(1)) };
+    });
     await engine.start();
     await ended(world);
     await engine.settled(never);
@@ -48,18 +69,33 @@ describe('a started engine', () => {
   test('closes the runs that an earlier process left open, and pulls from the last durable cursor', async () => {
     const world = openWorld();
     const counts = { pages: 0, appended: 0, unchanged: 0, deleted: 0, failed: 0, skipped: {} };
-    await world.store.runs.start({ ...OF, id: 'old', startedAtMs: 1, endedAtMs: undefined, outcome: 'running', counts, code: undefined, message: undefined, resumeAtMs: undefined });
+    await world.store.runs.start({
+      ...OF,
+      id: 'old',
+      startedAtMs: 1,
+      endedAtMs: undefined,
+      outcome: 'running',
+      counts,
+      code: undefined,
+      message: undefined,
+      resumeAtMs: undefined,
+    });
     const { engine } = one(world, async function* () {});
     await engine.start();
     await ended(world);
     await engine.stop();
-    expect((await runsOf(world)).find(({ id }) => id === 'old')).toMatchObject({ outcome: 'failed', code: 'cancelled' });
+    expect((await runsOf(world)).find(({ id }) => id === 'old')).toMatchObject({
+      outcome: 'failed',
+      code: 'cancelled',
+    });
     expect((await runsOf(world)).every(({ outcome }) => outcome !== 'running')).toBe(true);
   });
 
   test('delivers what an earlier process left in the log, also when no connection is left', async () => {
     const world = openWorld();
-    const first = one(world, async function* () { yield { events: docs(5), cursor: 1 }; });
+    const first = one(world, async function* () {
+      yield { events: docs(5), cursor: 1 };
+    });
     const stopped = new AbortController();
     const run = await toEnd(first.engine, first.only, stopped.signal);
     await first.engine.stop();
@@ -73,8 +109,15 @@ describe('a started engine', () => {
 
   test('a connection that fails at everything does not disturb another one (I6)', async () => {
     const world = openWorld();
-    const bad = connection(async function* () { throw new Error('broken'); }, { connection: 'bad', ...HOURLY });
-    const good = connection(async function* () { yield { events: docs(3), cursor: 1 }; });
+    const bad = connection(
+      async function* () {
+        throw new Error('broken');
+      },
+      { connection: 'bad', ...HOURLY },
+    );
+    const good = connection(async function* () {
+      yield { events: docs(3), cursor: 1 };
+    });
     const engine = engineOf(world, [bad, good]);
     await engine.start();
     await ended(world);
@@ -86,12 +129,18 @@ describe('a started engine', () => {
 
   test.for([
     { what: 'rate_limited without a time', thrown: () => new Fault('rate_limited', 'too many') },
-    { what: 'rate_limited until an hour ago', thrown: (nowMs: number) => new Fault('rate_limited', 'too many', { retryAtMs: nowMs - 3_600_000 }) },
+    {
+      what: 'rate_limited until an hour ago',
+      thrown: (nowMs: number) => new Fault('rate_limited', 'too many', { retryAtMs: nowMs - 3_600_000 }),
+    },
     { what: 'an abort of its own', thrown: () => new DOMException('aborted', 'AbortError') },
   ])('a connector that throws $what is not asked again before time has passed', async ({ thrown }) => {
     const world = openWorld();
     let pulls = 0;
-    const { engine } = one(world, async function* () { pulls += 1; throw thrown(world.clock.now()); });
+    const { engine } = one(world, async function* () {
+      pulls += 1;
+      throw thrown(world.clock.now());
+    });
     await engine.start();
     for (let turn = 0; turn < 40; turn += 1) await world.clock.turn();
     await engine.stop();
@@ -113,7 +162,10 @@ describe('a started engine', () => {
     const world = openWorld();
     let beats = 0;
     const failing = () => Promise.reject(new Error('no space'));
-    const { engine } = one(world, endless(), { housekeepStorage: failing, writeHeartbeat: () => ((beats += 1) > 1 ? failing() : Promise.resolve()) });
+    const { engine } = one(world, endless(), {
+      housekeepStorage: failing,
+      writeHeartbeat: () => ((beats += 1) > 1 ? failing() : Promise.resolve()),
+    });
     await engine.start();
     await pass(world.clock, 20_000, 1000);
     await engine.stop();
@@ -123,8 +175,12 @@ describe('a started engine', () => {
 
   test('a check that throws is a finding, not a throw', async () => {
     const world = openWorld();
-    const checked = connectionOf(scripted({ async *pull() {}, check: () => Promise.reject(new Fault('credential_rejected', 'no')) }));
-    expect(await engineOf(world, [checked]).check(checked, never)).toMatchObject([{ ok: false, message: 'no', fault: { code: 'credential_rejected' } }]);
+    const checked = connectionOf(
+      scripted({ async *pull() {}, check: () => Promise.reject(new Fault('credential_rejected', 'no')) }),
+    );
+    expect(await engineOf(world, [checked]).check(checked, never)).toMatchObject([
+      { ok: false, message: 'no', fault: { code: 'credential_rejected' } },
+    ]);
   });
 });
 
@@ -163,8 +219,16 @@ describe('stopping', () => {
       await gate.promise;
       return timeline.apply(...call);
     };
-    const slow = new Proxy(timeline, { get: (of, name) => (name === 'apply' ? apply : (Reflect.get(of, name) as unknown)) });
-    const { engine } = one(world, async function* (ctx) { yield { events: [doc('a')], cursor: await ctx.call('list', () => Promise.resolve(1)) }; }, { store: { ...world.store, timeline: slow } });
+    const slow = new Proxy(timeline, {
+      get: (of, name) => (name === 'apply' ? apply : (Reflect.get(of, name) as unknown)),
+    });
+    const { engine } = one(
+      world,
+      async function* (ctx) {
+        yield { events: [doc('a')], cursor: await ctx.call('list', () => Promise.resolve(1)) };
+      },
+      { store: { ...world.store, timeline: slow } },
+    );
     await engine.start();
     await until(world.clock, 'the sink has a batch', () => inHand === 1);
     const stopping = engine.stop();
@@ -205,8 +269,19 @@ describe('stopping', () => {
 
   test('ends when the measurements cannot be saved any more', async () => {
     const world = openWorld();
-    const calls = new Proxy(world.store.calls, { get: (of, name) => (name === 'save' ? () => Promise.reject(new Fault('storage_full', 'no space')) : ((Reflect.get(of, name) as () => unknown).bind(of) as unknown)) });
-    const { engine } = one(world, async function* (ctx) { yield { events: [], cursor: await ctx.call('list', () => Promise.resolve(1)) }; }, { store: { ...world.store, calls } });
+    const calls = new Proxy(world.store.calls, {
+      get: (of, name) =>
+        name === 'save'
+          ? () => Promise.reject(new Fault('storage_full', 'no space'))
+          : ((Reflect.get(of, name) as () => unknown).bind(of) as unknown),
+    });
+    const { engine } = one(
+      world,
+      async function* (ctx) {
+        yield { events: [], cursor: await ctx.call('list', () => Promise.resolve(1)) };
+      },
+      { store: { ...world.store, calls } },
+    );
     await engine.start();
     await ended(world);
     await expect(engine.stop()).resolves.toBeUndefined();
@@ -254,7 +329,9 @@ describe('a pull to the end', () => {
 
   test('is told what to wait for instead of waiting: a rate limit ends it', async () => {
     const world = openWorld();
-    const { engine, only } = one(world, async function* () { throw new Fault('rate_limited', 'later', { retryAtMs: world.clock.now() + 3_600_000 }); });
+    const { engine, only } = one(world, async function* () {
+      throw new Fault('rate_limited', 'later', { retryAtMs: world.clock.now() + 3_600_000 });
+    });
     expect(await toEnd(engine, only)).toMatchObject([{ outcome: 'yielded', code: 'rate_limited' }]);
     await engine.stop();
   });
@@ -274,7 +351,10 @@ describe('a pull to the end', () => {
     const world = openWorld();
     const caller = new AbortController();
     let pulls = 0;
-    const { engine, only } = one(world, async function* () { pulls += 1; throw new DOMException('aborted', 'AbortError'); });
+    const { engine, only } = one(world, async function* () {
+      pulls += 1;
+      throw new DOMException('aborted', 'AbortError');
+    });
     const pulling = toEnd(engine, only, caller.signal);
     await hasEnded(world.clock, pulling);
     const spun = pulls;
@@ -286,7 +366,9 @@ describe('a pull to the end', () => {
 
   test('of a stream that the connector does not have says so', async () => {
     const { engine, only } = one(openWorld(), endless());
-    expect(await engine.pullToEnd(only, 'issues', { signal: never, acceptDeletes: false, progress: () => {} })).toMatchObject([{ outcome: 'failed', code: 'not_found' }]);
+    expect(
+      await engine.pullToEnd(only, 'issues', { signal: never, acceptDeletes: false, progress: () => {} }),
+    ).toMatchObject([{ outcome: 'failed', code: 'not_found' }]);
     await engine.stop();
   });
 });

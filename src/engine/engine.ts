@@ -84,7 +84,10 @@ export class Engine {
   async start(): Promise<void> {
     const { env, store, logger, metrics } = this.#options;
     const abandoned = await store.runs.closeAbandoned(env.clock.now());
-    if (abandoned > 0) logger.child({ component: 'engine' }).warn(`${abandoned} runs of an earlier process were cut off; their streams resume at the last durable cursor`);
+    if (abandoned > 0)
+      logger
+        .child({ component: 'engine' })
+        .warn(`${abandoned} runs of an earlier process were cut off; their streams resume at the last durable cursor`);
     for (const connection of this.connections) {
       await this.#recorder.load(connection);
       metrics.seedConnection(connection.connection, streamsOf(connection));
@@ -93,7 +96,10 @@ export class Engine {
     await this.#scheduler.load(this.connections);
     const housekeeping = new Housekeeping({ ...this.#options, engine: this, recorder: this.#recorder });
     await housekeeping.beat();
-    this.#pulling = Promise.all([this.#scheduler.run(this.#stopPulling.signal), housekeeping.run(this.#stopPulling.signal)]);
+    this.#pulling = Promise.all([
+      this.#scheduler.run(this.#stopPulling.signal),
+      housekeeping.run(this.#stopPulling.signal),
+    ]);
   }
 
   /** Delivery alone, for one-shot commands that pull and wait. */
@@ -111,7 +117,10 @@ export class Engine {
         metrics.observe('sink_write_duration_seconds', { sink }, durationMs / 1000);
       },
       onFault: (sink: string, fault: Fault, nextInMs: number) =>
-        deliveryLog.warn(`sink ${sink} failed; trying again in ${Math.ceil(nextInMs / 1000)} s`, { code: fault.code, detail: fault.message }),
+        deliveryLog.warn(`sink ${sink} failed; trying again in ${Math.ceil(nextInMs / 1000)} s`, {
+          code: fault.code,
+          detail: fault.message,
+        }),
     };
     this.#delivering = Promise.all(
       [store.timeline, store.library].map((sink) => {
@@ -128,7 +137,12 @@ export class Engine {
     this.#stopDelivery.abort();
     await this.#delivering;
     for (const guard of this.#guards.values()) guard.close();
-    await this.#recorder.flush();
+    // A store that cannot write any more must not keep the process from closing it.
+    await this.#recorder
+      .flush()
+      .catch((error: unknown) =>
+        this.#options.logger.warn(`the last measurements could not be saved: ${toFault(error).message}`),
+      );
   }
 
   async status(connection: Connection): Promise<ConnectionStatus> {
@@ -170,7 +184,11 @@ export class Engine {
   async pullToEnd(
     connection: Connection,
     stream: string,
-    options: { readonly signal: AbortSignal; readonly acceptDeletes: boolean; readonly progress: (line: string) => void },
+    options: {
+      readonly signal: AbortSignal;
+      readonly acceptDeletes: boolean;
+      readonly progress: (line: string) => void;
+    },
   ): Promise<readonly Run[]> {
     this.startDelivery();
     const { clock } = this.#options.env;
@@ -180,13 +198,24 @@ export class Engine {
       const run = await this.#pullWhenFree(connection, stream, options);
       runs.push(run);
       const { pages, appended, unchanged } = run.counts;
-      options.progress(`${connection.connection}/${stream}: ${run.outcome}, ${appended} new, ${unchanged} known, ${pages} pages${run.message === undefined ? '' : ` (${run.message})`}`);
-      if (run.outcome !== 'yielded' || options.signal.aborted || run.code !== undefined) return runs;
-      await clock.sleep(Math.max(0, (run.resumeAtMs ?? 0) - clock.now()), options.signal);
+      options.progress(
+        `${connection.connection}/${stream}: ${run.outcome}, ${appended} new, ${unchanged} known, ${pages} pages${run.message === undefined ? '' : ` (${run.message})`}`,
+      );
+      const stop = AbortSignal.any([options.signal, this.#stopPulling.signal]);
+      if (run.outcome !== 'yielded' || stop.aborted || run.code !== undefined) return runs;
+      await clock.sleep(Math.max(0, (run.resumeAtMs ?? 0) - clock.now()), stop);
     }
   }
 
-  async #pullWhenFree(connection: Connection, stream: string, options: { readonly signal: AbortSignal; readonly acceptDeletes: boolean; readonly progress: (line: string) => void }): Promise<Run> {
+  async #pullWhenFree(
+    connection: Connection,
+    stream: string,
+    options: {
+      readonly signal: AbortSignal;
+      readonly acceptDeletes: boolean;
+      readonly progress: (line: string) => void;
+    },
+  ): Promise<Run> {
     const { clock } = this.#options.env;
     const deadlineMs = clock.monotonic() + BUSY_WAIT_MS_MAX;
     for (;;) {
@@ -201,10 +230,13 @@ export class Engine {
     }
   }
 
-  /** Resolves when every sink has settled what is in the log, or `signal` aborts. */
+  /** Resolves when every sink has settled what was in the log when it was asked, or `signal` aborts. */
   async settled(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options.env;
-    while (!signal.aborted && (await this.#options.log.stats()).size > 0) await clock.sleep(SETTLE_LOOK_MS, signal);
+    const askedMs = clock.now();
+    const waiting = async (): Promise<boolean> =>
+      ((await this.#options.log.stats()).oldestAtMs ?? Number.POSITIVE_INFINITY) <= askedMs;
+    while (!signal.aborted && (await waiting())) await clock.sleep(SETTLE_LOOK_MS, signal);
   }
 
   flushCalls(): Promise<void> {
@@ -214,7 +246,12 @@ export class Engine {
   async #pull(connection: Connection, stream: string, signal: AbortSignal, acceptDeletes: boolean): Promise<Run> {
     const { clock } = this.#options.env;
     const startMs = clock.monotonic();
-    const run = await pullSlice(this.#pullerOptions(), { connection, stream, acceptDeletes, signal: AbortSignal.any([signal, this.#stopPulling.signal]) });
+    const run = await pullSlice(this.#pullerOptions(), {
+      connection,
+      stream,
+      acceptDeletes,
+      signal: AbortSignal.any([signal, this.#stopPulling.signal]),
+    });
     noteRun(this.#options, run, clock.monotonic() - startMs);
     return run;
   }
@@ -252,7 +289,11 @@ export class Engine {
         connection: name,
         onCall: (call) => {
           this.#recorder.record({ tenant, connection: name }, call);
-          const labels = { connector: name, operation: call.operation, outcome: call.fault === undefined ? 'succeeded' : 'failed' } as const;
+          const labels = {
+            connector: name,
+            operation: call.operation,
+            outcome: call.fault === undefined ? 'succeeded' : 'failed',
+          } as const;
           metrics.add('connector_requests_total', labels);
           metrics.observe('connector_request_duration_seconds', labels, call.durationMs / 1000);
         },

@@ -6,7 +6,11 @@ const QUANTUM_MS = 1000;
 const share = (total: number, part: number): number => part / total;
 
 /** Serves `turns` runs one after the other, every tenant always waiting; returns the run time each has had. */
-function serve(costsMs: ReadonlyMap<string, number>, turns: number, queue = new FairQueue(QUANTUM_MS)): Map<string, number> {
+function serve(
+  costsMs: ReadonlyMap<string, number>,
+  turns: number,
+  queue = new FairQueue(QUANTUM_MS),
+): Map<string, number> {
   const usedMs = new Map([...costsMs.keys()].map((tenant) => [tenant, 0]));
   const tenants = new Set(costsMs.keys());
   for (let turn = 0; turn < turns; turn += 1) {
@@ -26,14 +30,19 @@ describe('which tenant goes next', () => {
   test('only a tenant that waits is ever picked', () => {
     const name = fc.constantFrom('a', 'b', 'c', 'd');
     fc.assert(
-      fc.property(fc.array(fc.record({ waiting: fc.uniqueArray(name, { minLength: 1 }), costMs: fc.nat(5000) }), { maxLength: 60 }), (rounds) => {
-        const queue = new FairQueue(QUANTUM_MS);
-        for (const { waiting, costMs } of rounds) {
-          const picked = queue.pick(new Set(waiting));
-          expect(waiting).toContain(picked);
-          queue.charge(picked ?? '', costMs);
-        }
-      }),
+      fc.property(
+        fc.array(fc.record({ waiting: fc.uniqueArray(name, { minLength: 1 }), costMs: fc.nat(5000) }), {
+          maxLength: 60,
+        }),
+        (rounds) => {
+          const queue = new FairQueue(QUANTUM_MS);
+          for (const { waiting, costMs } of rounds) {
+            const picked = queue.pick(new Set(waiting));
+            expect(waiting).toContain(picked);
+            queue.charge(picked ?? '', costMs);
+          }
+        },
+      ),
     );
   });
 
@@ -48,7 +57,13 @@ describe('which tenant goes next', () => {
   });
 
   test('a tenant whose every run takes a hundred quanta gets its half, and no more', () => {
-    const usedMs = serve(new Map([['slow', 100 * QUANTUM_MS], ['quick', QUANTUM_MS / 10]]), 20_000);
+    const usedMs = serve(
+      new Map([
+        ['slow', 100 * QUANTUM_MS],
+        ['quick', QUANTUM_MS / 10],
+      ]),
+      20_000,
+    );
     const totalMs = [...usedMs.values()].reduce((sum, one) => sum + one, 0);
     expect(share(totalMs, usedMs.get('slow') ?? 0)).toBeGreaterThan(0.4);
     expect(share(totalMs, usedMs.get('slow') ?? 0)).toBeLessThan(0.6);
@@ -79,7 +94,14 @@ describe('which tenant goes next', () => {
   test('a tenant that joins late has no claim on the time before it came', () => {
     const queue = new FairQueue(QUANTUM_MS);
     serve(new Map([['old', QUANTUM_MS]]), 500, queue);
-    const usedMs = serve(new Map([['old', QUANTUM_MS], ['new', QUANTUM_MS]]), 100, queue);
+    const usedMs = serve(
+      new Map([
+        ['old', QUANTUM_MS],
+        ['new', QUANTUM_MS],
+      ]),
+      100,
+      queue,
+    );
     expect(usedMs.get('old')).toBeGreaterThanOrEqual(48 * QUANTUM_MS);
   });
 });

@@ -23,7 +23,8 @@ export class FairQueue {
         this.#order = [...this.#order.filter((tenant) => tenant !== next), next];
         return next;
       }
-      for (const tenant of waiting) this.#deficitsMs.set(tenant, Math.min(this.#deficitOf(tenant) + this.#quantumMs, this.#quantumMs));
+      for (const tenant of waiting)
+        this.#deficitsMs.set(tenant, Math.min(this.#deficitOf(tenant) + this.#quantumMs, this.#quantumMs));
     }
   }
 

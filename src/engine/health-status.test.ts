@@ -10,7 +10,8 @@ function measured(succeeded: number, failed: number, p95Ms = 100): HealthMetrics
   return { totalCalls, errorRatio: totalCalls === 0 ? 0 : failed / totalCalls, p50Ms: p95Ms, p95Ms, p99Ms: p95Ms };
 }
 
-const stateOf = (metrics: HealthMetrics, lastFault?: string): HealthState => healthOf(metrics, THRESHOLDS, lastFault).state;
+const stateOf = (metrics: HealthMetrics, lastFault?: string): HealthState =>
+  healthOf(metrics, THRESHOLDS, lastFault).state;
 const badnessOf = (state: HealthState): number | undefined => (state === 'unknown' ? undefined : BADNESS[state]);
 const lastFault = fc.option(fc.constant('docs: it failed'), { nil: undefined });
 
@@ -21,7 +22,10 @@ function expectNoBetter(before: HealthState, after: HealthState): void {
 
 describe('health (P25)', () => {
   test('without calls and without a failed run nothing is known', () => {
-    expect(healthOf(measured(0, 0), THRESHOLDS)).toMatchObject({ state: 'unknown', reason: 'no calls in the last 60 minutes' });
+    expect(healthOf(measured(0, 0), THRESHOLDS)).toMatchObject({
+      state: 'unknown',
+      reason: 'no calls in the last 60 minutes',
+    });
   });
 
   test('a failed run is seen even when it made no call', () => {
@@ -42,7 +46,10 @@ describe('health (P25)', () => {
 
   test('a p95 at its threshold is within it, above it degraded', () => {
     expect(stateOf(measured(20, 0, 2000))).toBe('healthy');
-    expect(healthOf(measured(20, 0, 2001), THRESHOLDS)).toMatchObject({ state: 'degraded', reason: 'p95 latency 2001ms exceeds 2000ms' });
+    expect(healthOf(measured(20, 0, 2001), THRESHOLDS)).toMatchObject({
+      state: 'degraded',
+      reason: 'p95 latency 2001ms exceeds 2000ms',
+    });
   });
 
   test('the reason of an error rate names the value and the threshold', () => {
@@ -51,10 +58,25 @@ describe('health (P25)', () => {
 
   test('one more failed call never makes it better', () => {
     fc.assert(
-      fc.property(fc.nat(60), fc.nat(60), fc.integer({ min: 1, max: 4000 }), lastFault, (succeeded, failed, p95Ms, fault) => {
-        expectNoBetter(stateOf(measured(succeeded, failed, p95Ms), fault), stateOf(measured(succeeded, failed + 1, p95Ms), fault));
-      }),
-      { numRuns: 2000, examples: [[0, 0, 100, 'docs: it failed'], [9, 0, 100, undefined]] },
+      fc.property(
+        fc.nat(60),
+        fc.nat(60),
+        fc.integer({ min: 1, max: 4000 }),
+        lastFault,
+        (succeeded, failed, p95Ms, fault) => {
+          expectNoBetter(
+            stateOf(measured(succeeded, failed, p95Ms), fault),
+            stateOf(measured(succeeded, failed + 1, p95Ms), fault),
+          );
+        },
+      ),
+      {
+        numRuns: 2000,
+        examples: [
+          [0, 0, 100, 'docs: it failed'],
+          [9, 0, 100, undefined],
+        ],
+      },
     );
   });
 

@@ -51,15 +51,23 @@ export function healthOf(metrics: HealthMetrics, thresholds: HealthThresholds, l
       ? { state: 'unknown', reason: `no calls in the last ${minutes} minutes`, metrics }
       : { state: 'down', reason: `the last run failed: ${lastFault}`, metrics };
   }
+  // P25: a failed call more must not look better than no call at all.
+  if (errorRatio === 1 && lastFault !== undefined)
+    return { state: 'down', reason: `the last run failed: ${lastFault}`, metrics };
   const judged = totalCalls >= callsMin;
   if (judged && errorRatio > ERROR_RATIO_DOWN) {
     return { state: 'down', reason: `error rate ${percent(errorRatio)} exceeds ${percent(ERROR_RATIO_DOWN)}`, metrics };
   }
   if (lastFault !== undefined) return { state: 'degraded', reason: `the last run failed: ${lastFault}`, metrics };
   if (judged && errorRatio > errorRatioMax) {
-    return { state: 'degraded', reason: `error rate ${percent(errorRatio)} exceeds ${percent(errorRatioMax)}`, metrics };
+    return {
+      state: 'degraded',
+      reason: `error rate ${percent(errorRatio)} exceeds ${percent(errorRatioMax)}`,
+      metrics,
+    };
   }
-  if (p95Ms > p95MsMax) return { state: 'degraded', reason: `p95 latency ${Math.round(p95Ms)}ms exceeds ${p95MsMax}ms`, metrics };
+  if (p95Ms > p95MsMax)
+    return { state: 'degraded', reason: `p95 latency ${Math.round(p95Ms)}ms exceeds ${p95MsMax}ms`, metrics };
   return { state: 'healthy', reason: 'all metrics within thresholds', metrics };
 }
 

@@ -6,7 +6,12 @@ const BEAT = { pid: 4711, atMs: Date.UTC(2026, 0, 1, 12), cycle: 3, runsInflight
 
 describe('the heartbeat file', () => {
   test('what was written is read', () => {
-    const beat = fc.record({ pid: fc.nat(), atMs: fc.integer({ min: 0, max: Date.UTC(9999, 0) }), cycle: fc.nat(), runsInflight: fc.nat(10_000) });
+    const beat = fc.record({
+      pid: fc.nat(),
+      atMs: fc.integer({ min: 0, max: Date.UTC(9999, 0) }),
+      cycle: fc.nat(),
+      runsInflight: fc.nat(10_000),
+    });
     fc.assert(
       fc.property(beat, (one) => {
         expect(parseHeartbeat(formatHeartbeat(one))).toEqual(one);

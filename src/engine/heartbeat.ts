@@ -20,7 +20,12 @@ export interface Heartbeat {
 }
 
 export function formatHeartbeat({ pid, atMs, cycle, runsInflight }: Heartbeat): string {
-  const file: z.infer<typeof HeartbeatSchema> = { pid, at: new Date(atMs).toISOString(), cycle, runs_inflight: runsInflight };
+  const file: z.infer<typeof HeartbeatSchema> = {
+    pid,
+    at: new Date(atMs).toISOString(),
+    cycle,
+    runs_inflight: runsInflight,
+  };
   return `${JSON.stringify(file)}\n`;
 }
 

@@ -51,7 +51,8 @@ export class Housekeeping {
         for (let step = 0; step < STORAGE_STEPS_MAX && (await housekeepStorage()) > 0; step += 1);
       });
       await attempt('the heartbeat', () => this.beat());
-      if (this.#cycle % FORGET_EVERY_CYCLES === 0) await attempt('forgetting old measurements', () => recorder.forget());
+      if (this.#cycle % FORGET_EVERY_CYCLES === 0)
+        await attempt('forgetting old measurements', () => recorder.forget());
       await env.clock.sleep(Math.min(HEARTBEAT_INTERVAL_MS, CALL_LIMITS.flushMs), stop);
     }
   }
@@ -71,7 +72,11 @@ export class Housekeeping {
     metrics.set('queue_capacity', {}, limits.eventsMax);
     metrics.set('queue_usage_ratio', {}, usageRatio);
     metrics.set('queue_backpressure', {}, paused ? 1 : 0);
-    metrics.set('queue_oldest_age_seconds', {}, stats.oldestAtMs === undefined ? 0 : Math.max(0, env.clock.now() - stats.oldestAtMs) / 1000);
+    metrics.set(
+      'queue_oldest_age_seconds',
+      {},
+      stats.oldestAtMs === undefined ? 0 : Math.max(0, env.clock.now() - stats.oldestAtMs) / 1000,
+    );
     for (const { reader, lag } of stats.readers) metrics.set('sink_lag_events', { sink: reader }, lag);
     metrics.set('worker_jobs_inflight', {}, engine.runsInflight);
     metrics.set('storage_wal_bytes', {}, walBytes());

@@ -60,7 +60,8 @@ describe('a kept lease', () => {
     const { leases, clock } = openWorld();
     let failures = 1;
     const shaky = wrapped(leases, {
-      renew: (fence, ttlMs) => (failures-- > 0 ? Promise.reject(new Fault('storage_unknown', 'no answer')) : leases.renew(fence, ttlMs)),
+      renew: (fence, ttlMs) =>
+        failures-- > 0 ? Promise.reject(new Fault('storage_unknown', 'no answer')) : leases.renew(fence, ttlMs),
     });
     const kept = await keepLease(shaky, clock, NAME, 'one');
     await pass(clock, 3 * LEASE_TTL_MS, 5000);

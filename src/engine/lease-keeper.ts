@@ -12,7 +12,13 @@ export interface KeptLease {
 }
 
 /** Takes a lease and keeps it alive independently of the work, until released or lost. Undefined: somebody else owns it. */
-export async function keepLease(leases: Leases, clock: Clock, name: string, owner: string, ttlMs = LEASE_TTL_MS): Promise<KeptLease | undefined> {
+export async function keepLease(
+  leases: Leases,
+  clock: Clock,
+  name: string,
+  owner: string,
+  ttlMs = LEASE_TTL_MS,
+): Promise<KeptLease | undefined> {
   const fence = await leases.acquire(name, owner, ttlMs);
   if (fence === undefined) return undefined;
   const lost = new AbortController();
@@ -22,7 +28,9 @@ export async function keepLease(leases: Leases, clock: Clock, name: string, owne
     for (;;) {
       await clock.sleep(ttlMs / RENEWALS_PER_TTL, released.signal);
       if (released.signal.aborted) return;
-      if (await leases.renew(fence, ttlMs)) continue;
+      const renewed = await leases.renew(fence, ttlMs).catch(() => undefined);
+      // A renewal that could not be made proves nothing: the lease runs on, and the next renewal tells.
+      if (renewed !== false) continue;
       lost.abort();
       return;
     }

@@ -8,14 +8,23 @@ import { nextDueMs, type EndedRun } from './next-due.ts';
 const NOW_MS = Date.UTC(2026, 2, 27, 12);
 const HOUR_MS = 3_600_000;
 const HOURLY: Schedule = { kind: 'interval', pollIntervalMs: HOUR_MS };
-const ended = (more: Partial<EndedRun> = {}): EndedRun => ({ outcome: 'succeeded', code: undefined, resumeAtMs: undefined, failures: 0, ...more });
-const dueMs = (run: EndedRun, schedule: Schedule = HOURLY, nowMs = NOW_MS): number => nextDueMs(run, schedule, nowMs, simulatedRandom(1));
-const codesWith = (retry: string): FaultCode[] => (Object.keys(FAULTS) as FaultCode[]).filter((code) => FAULTS[code].retry === retry); // keys of the table itself
+const ended = (more: Partial<EndedRun> = {}): EndedRun => ({
+  outcome: 'succeeded',
+  code: undefined,
+  resumeAtMs: undefined,
+  failures: 0,
+  ...more,
+});
+const dueMs = (run: EndedRun, schedule: Schedule = HOURLY, nowMs = NOW_MS): number =>
+  nextDueMs(run, schedule, nowMs, simulatedRandom(1));
+const codesWith = (retry: string): FaultCode[] =>
+  (Object.keys(FAULTS) as FaultCode[]).filter((code) => FAULTS[code].retry === retry); // keys of the table itself
 
 /** The next `count` runs of a cron schedule, each computed when the one before has ended. */
 function firings(cron: string, timeZone: string, fromMs: number, count: number): number[] {
   const times: number[] = [];
-  for (let nowMs = fromMs; times.length < count; nowMs = times.at(-1) ?? Infinity) times.push(dueMs(ended(), { kind: 'cron', cron, timeZone }, nowMs));
+  for (let nowMs = fromMs; times.length < count; nowMs = times.at(-1) ?? Infinity)
+    times.push(dueMs(ended(), { kind: 'cron', cron, timeZone }, nowMs));
   return times;
 }
 const localDay = (timeZone: string) => new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short' });
@@ -30,9 +39,13 @@ describe('when a stream is due again', () => {
     expect(dueMs(ended({ outcome: 'yielded' }))).toBe(NOW_MS);
   });
 
-  test.for(codesWith('never'))('%s does not come back before the schedule says so: trying again cannot help', (code) => {
-    for (const failures of [1, 2, 50]) expect(dueMs(ended({ outcome: 'failed', code, failures }))).toBe(NOW_MS + HOUR_MS);
-  });
+  test.for(codesWith('never'))(
+    '%s does not come back before the schedule says so: trying again cannot help',
+    (code) => {
+      for (const failures of [1, 2, 50])
+        expect(dueMs(ended({ outcome: 'failed', code, failures }))).toBe(NOW_MS + HOUR_MS);
+    },
+  );
 
   test.for(codesWith('backoff'))('%s comes back sooner than the interval, later with each failure', (code) => {
     const waitsMs = [1, 2, 3, 4, 5, 6].map((failures) => dueMs(ended({ outcome: 'failed', code, failures })) - NOW_MS);
@@ -42,29 +55,42 @@ describe('when a stream is due again', () => {
 
   test('a backoff is never longer than ten minutes with its spread, nor than the interval, nor nothing', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 2 ** 31 }), fc.integer(), fc.integer({ min: 1000, max: 24 * HOUR_MS }), (failures, seed, pollIntervalMs) => {
-        const run = ended({ outcome: 'failed', code: 'upstream_unavailable', failures });
-        const waitMs = nextDueMs(run, { kind: 'interval', pollIntervalMs }, NOW_MS, simulatedRandom(seed)) - NOW_MS;
-        expect(waitMs).toBeGreaterThan(0);
-        expect(waitMs).toBeLessThanOrEqual(Math.min(pollIntervalMs, 12 * 60_000));
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 2 ** 31 }),
+        fc.integer(),
+        fc.integer({ min: 1000, max: 24 * HOUR_MS }),
+        (failures, seed, pollIntervalMs) => {
+          const run = ended({ outcome: 'failed', code: 'upstream_unavailable', failures });
+          const waitMs = nextDueMs(run, { kind: 'interval', pollIntervalMs }, NOW_MS, simulatedRandom(seed)) - NOW_MS;
+          expect(waitMs).toBeGreaterThan(0);
+          expect(waitMs).toBeLessThanOrEqual(Math.min(pollIntervalMs, 12 * 60_000));
+        },
+      ),
     );
   });
 
   test('it is always a whole number of milliseconds: the store keeps nothing else', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 30 }), fc.integer(), (failures, seed) => {
-        const due = nextDueMs(ended({ outcome: 'failed', code: 'upstream_timeout', failures }), HOURLY, NOW_MS, simulatedRandom(seed));
+        const due = nextDueMs(
+          ended({ outcome: 'failed', code: 'upstream_timeout', failures }),
+          HOURLY,
+          NOW_MS,
+          simulatedRandom(seed),
+        );
         expect(Number.isInteger(due)).toBe(true);
       }),
     );
   });
 
-  test.for([Number.NaN, Number.POSITIVE_INFINITY, NOW_MS + 1.5])('a source that says to come back at %d gives a moment that can be kept and comes', (resumeAtMs) => {
-    const due = dueMs(ended({ outcome: 'yielded', code: 'rate_limited', resumeAtMs }));
-    expect(Number.isSafeInteger(due)).toBe(true);
-    expect(due).toBeGreaterThan(NOW_MS);
-  });
+  test.for([Number.NaN, Number.POSITIVE_INFINITY, NOW_MS + 1.5])(
+    'a source that says to come back at %d gives a moment that can be kept and comes',
+    (resumeAtMs) => {
+      const due = dueMs(ended({ outcome: 'yielded', code: 'rate_limited', resumeAtMs }));
+      expect(Number.isSafeInteger(due)).toBe(true);
+      expect(due).toBeGreaterThan(NOW_MS);
+    },
+  );
 });
 
 describe('cron schedules', () => {
@@ -74,7 +100,11 @@ describe('cron schedules', () => {
   });
 
   test('without a zone and with one, the same expression means different moments', () => {
-    const berlin = dueMs(ended(), { kind: 'cron', cron: '0 10 * * *', timeZone: 'Europe/Berlin' }, Date.UTC(2026, 0, 1));
+    const berlin = dueMs(
+      ended(),
+      { kind: 'cron', cron: '0 10 * * *', timeZone: 'Europe/Berlin' },
+      Date.UTC(2026, 0, 1),
+    );
     expect(new Date(berlin).toISOString()).toBe('2026-01-01T09:00:00.000Z');
   });
 
@@ -89,10 +119,13 @@ describe('cron schedules', () => {
     expect((times[4] ?? 0) - (times[0] ?? 0)).toBeLessThanOrEqual(4 * 24 * HOUR_MS + HOUR_MS);
   });
 
-  test.for([Date.UTC(2026, 2, 28, 22), Date.UTC(2026, 9, 24, 22)])('every hour stays every hour over a change of the clocks (from %d)', (fromMs) => {
-    const times = firings('0 * * * *', 'Europe/Berlin', fromMs, 8);
-    expect(times.map((atMs) => (atMs - fromMs) / HOUR_MS)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
-  });
+  test.for([Date.UTC(2026, 2, 28, 22), Date.UTC(2026, 9, 24, 22)])(
+    'every hour stays every hour over a change of the clocks (from %d)',
+    (fromMs) => {
+      const times = firings('0 * * * *', 'Europe/Berlin', fromMs, 8);
+      expect(times.map((atMs) => (atMs - fromMs) / HOUR_MS)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    },
+  );
 
   test('a schedule that never comes gives a moment that the store can keep', () => {
     const due = dueMs(ended(), { kind: 'cron', cron: '0 0 30 2 *', timeZone: 'UTC' });

@@ -15,7 +15,10 @@ function watched(log: EventLog): { log: EventLog; batches: AppendBatch[] } {
     batches.push(batch);
     return log.append(batch);
   };
-  return { batches, log: new Proxy(log, { get: (of, name) => (name === 'append' ? append : (Reflect.get(of, name) as unknown)) }) };
+  return {
+    batches,
+    log: new Proxy(log, { get: (of, name) => (name === 'append' ? append : (Reflect.get(of, name) as unknown)) }),
+  };
 }
 
 async function appending(world: World) {
@@ -23,8 +26,14 @@ async function appending(world: World) {
   if (fence === undefined) throw new Error('the lease is free');
   const { log, batches } = watched(world.log);
   const tally = new RunTally();
-  const to: PageAppend = { log, source: { ...OF, connector: 'scripted' }, tally, checkpoint: { stream: OF, connectorVersion: '1.0.0', fence } };
-  const put = (page: Partial<Page<JsonValue>>, reconcile?: 'due' | 'done') => appendPage(to, { events: [], cursor: 1, ...page }, reconcile);
+  const to: PageAppend = {
+    log,
+    source: { ...OF, connector: 'scripted' },
+    tally,
+    checkpoint: { stream: OF, connectorVersion: '1.0.0', fence },
+  };
+  const put = (page: Partial<Page<JsonValue>>, reconcile?: 'due' | 'done') =>
+    appendPage(to, { events: [], cursor: 1, ...page }, reconcile);
   return { put, batches, tally, fence };
 }
 // A connector is code: what it gives may have any shape.
@@ -34,10 +43,20 @@ describe('one page', () => {
   test('events, failures and cursor are one append (I2)', async () => {
     const world = openWorld();
     const { put, batches } = await appending(world);
-    await put({ events: docs(3), failures: [{ key: 'bad', code: 'record_invalid', message: 'no title' }], cursor: { at: 3 } });
+    await put({
+      events: docs(3),
+      failures: [{ key: 'bad', code: 'record_invalid', message: 'no title' }],
+      cursor: { at: 3 },
+    });
     expect(batches).toHaveLength(1);
-    expect(await world.store.streams.get(OF)).toMatchObject({ cursor: { at: 3 }, eventsTotal: 3, connectorVersion: '1.0.0' });
-    expect(await world.store.deadLetters.list([OF.tenant], undefined, 10)).toMatchObject([{ stage: 'pull', key: 'bad', message: 'no title' }]);
+    expect(await world.store.streams.get(OF)).toMatchObject({
+      cursor: { at: 3 },
+      eventsTotal: 3,
+      connectorVersion: '1.0.0',
+    });
+    expect(await world.store.deadLetters.list([OF.tenant], undefined, 10)).toMatchObject([
+      { stage: 'pull', key: 'bad', message: 'no title' },
+    ]);
   });
 
   test('an empty page moves the cursor', async () => {
@@ -50,8 +69,19 @@ describe('one page', () => {
   test('what it counted is in the tally: new, known, deleted, failed, left out', async () => {
     const { put, tally } = await appending(openWorld());
     await put({ events: [doc('a'), doc('b')] });
-    await put({ events: [doc('a'), doc('c'), doc('b', 2, { op: 'delete' })], failures: [{ key: 'bad', code: 'record_invalid', message: '' }], skipped: { binary: 2 } });
-    expect(tally.snapshot()).toEqual({ pages: 2, appended: 4, unchanged: 1, deleted: 1, failed: 1, skipped: { binary: 2 } });
+    await put({
+      events: [doc('a'), doc('c'), doc('b', 2, { op: 'delete' })],
+      failures: [{ key: 'bad', code: 'record_invalid', message: '' }],
+      skipped: { binary: 2 },
+    });
+    expect(tally.snapshot()).toEqual({
+      pages: 2,
+      appended: 4,
+      unchanged: 1,
+      deleted: 1,
+      failed: 1,
+      skipped: { binary: 2 },
+    });
   });
 
   test.for([
@@ -93,7 +123,11 @@ describe('a page larger than one append', () => {
     const world = openWorld();
     const { put, batches, tally } = await appending(world);
     await put({ events: docs(COUNT), cursor: 'end' });
-    expect(batches.map(({ events, checkpoint }) => [events.length, checkpoint?.cursor])).toEqual([[1024, undefined], [1024, undefined], [100, 'end']]);
+    expect(batches.map(({ events, checkpoint }) => [events.length, checkpoint?.cursor])).toEqual([
+      [1024, undefined],
+      [1024, undefined],
+      [100, 'end'],
+    ]);
     expect(tally.snapshot()).toMatchObject({ pages: 1, appended: COUNT });
   });
 

@@ -6,7 +6,11 @@ import { pullSlice } from './puller.ts';
 import { connectionOf, OF, openWorld, pullerOf, scripted, type World } from './fixtures/engine-world.ts';
 
 /** A connector of some version that stores `stores` and reports what it was resumed from. */
-function versioned(version: string, seen: (JsonValue | undefined)[], more: Pick<Connector, 'migrateCursor'> & { schema?: z.ZodType<JsonValue>; stores?: JsonValue } = {}): Connector {
+function versioned(
+  version: string,
+  seen: (JsonValue | undefined)[],
+  more: Pick<Connector, 'migrateCursor'> & { schema?: z.ZodType<JsonValue>; stores?: JsonValue } = {},
+): Connector {
   const { schema = z.custom<JsonValue>(() => true), stores = 'new', ...connector } = more;
   return scripted({
     version,
@@ -18,7 +22,12 @@ function versioned(version: string, seen: (JsonValue | undefined)[], more: Pick<
     ...connector,
   });
 }
-const run = (world: World, connector: Connector) => pullSlice(pullerOf(world), { connection: connectionOf(connector), stream: 'docs', signal: new AbortController().signal });
+const run = (world: World, connector: Connector) =>
+  pullSlice(pullerOf(world), {
+    connection: connectionOf(connector),
+    stream: 'docs',
+    signal: new AbortController().signal,
+  });
 const stateOf = ({ store }: World) => store.streams.get(OF);
 
 async function withCursor(cursor: JsonValue): Promise<World> {
@@ -65,7 +74,10 @@ describe('a cursor written by another version', () => {
     const world = await withCursor({ at: 1 });
     const before = await stateOf(world);
     const seen: (JsonValue | undefined)[] = [];
-    expect(await run(world, versioned('2.0.0', seen, { schema: z.string() }))).toMatchObject({ outcome: 'failed', code: 'cursor_invalid' });
+    expect(await run(world, versioned('2.0.0', seen, { schema: z.string() }))).toMatchObject({
+      outcome: 'failed',
+      code: 'cursor_invalid',
+    });
     expect(seen).toEqual([]);
     expect(await stateOf(world)).toEqual(before);
   });
@@ -105,7 +117,11 @@ describe('a stream that the connector does not have', () => {
   test('fails the run and names those there are', async () => {
     const world = openWorld();
     const connection = connectionOf(versioned('1.0.0', []));
-    const outcome = await pullSlice(pullerOf(world), { connection, stream: 'issues', signal: new AbortController().signal });
+    const outcome = await pullSlice(pullerOf(world), {
+      connection,
+      stream: 'issues',
+      signal: new AbortController().signal,
+    });
     expect(outcome).toMatchObject({ outcome: 'failed', code: 'not_found' });
     expect(outcome.message).toContain('docs');
   });

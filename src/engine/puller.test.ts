@@ -4,15 +4,39 @@ import type { ConnectorContext } from '#core/connector.ts';
 import { Fault, type FaultCode } from '#core/fault.ts';
 import { streamLeaseName } from '#core/names.ts';
 import { pullSlice } from './puller.ts';
-import { connectionOf, doc, docs, hasEnded, keysIn, OF, openWorld, pullerOf, runsOf, scripted, until, unsettled, type PullScript, type World } from './fixtures/engine-world.ts';
+import {
+  connectionOf,
+  doc,
+  docs,
+  hasEnded,
+  keysIn,
+  OF,
+  openWorld,
+  pullerOf,
+  runsOf,
+  scripted,
+  until,
+  unsettled,
+  type PullScript,
+  type World,
+} from './fixtures/engine-world.ts';
 
 const never = new AbortController().signal;
 
-function slice(world: World, pull: PullScript, more: { signal?: AbortSignal; puller?: Parameters<typeof pullerOf>[1] } = {}) {
-  return pullSlice(pullerOf(world, more.puller), { connection: connectionOf(scripted({ pull })), stream: 'docs', signal: more.signal ?? never });
+function slice(
+  world: World,
+  pull: PullScript,
+  more: { signal?: AbortSignal; puller?: Parameters<typeof pullerOf>[1] } = {},
+) {
+  return pullSlice(pullerOf(world, more.puller), {
+    connection: connectionOf(scripted({ pull })),
+    stream: 'docs',
+    signal: more.signal ?? never,
+  });
 }
 const cursorOf = async (world: World) => (await world.store.streams.get(OF))?.cursor;
-const stopped = (signal: AbortSignal): Promise<void> => new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+const stopped = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 
 describe('one slice', () => {
   test('stores every page and resumes from its cursor', async () => {
@@ -24,7 +48,11 @@ describe('one slice', () => {
       yield { events: [doc('b')], cursor: { page: 2 }, skipped: { binary: 3 } };
     };
     const run = await slice(world, pull);
-    expect(run).toMatchObject({ outcome: 'succeeded', code: undefined, counts: { pages: 2, appended: 2, skipped: { binary: 3 } } });
+    expect(run).toMatchObject({
+      outcome: 'succeeded',
+      code: undefined,
+      counts: { pages: 2, appended: 2, skipped: { binary: 3 } },
+    });
     await slice(world, pull);
     expect(from).toEqual([undefined, { page: 2 }]);
     expect(await keysIn(world)).toEqual(['a', 'b']);
@@ -32,7 +60,10 @@ describe('one slice', () => {
 
   test('a source without anything new succeeds with nothing', async () => {
     const world = openWorld();
-    expect(await slice(world, async function* () {})).toMatchObject({ outcome: 'succeeded', counts: { pages: 0, appended: 0 } });
+    expect(await slice(world, async function* () {})).toMatchObject({
+      outcome: 'succeeded',
+      counts: { pages: 0, appended: 0 },
+    });
     expect(await cursorOf(world)).toBeUndefined();
   });
 
@@ -42,19 +73,27 @@ describe('one slice', () => {
       yield { events: [doc('a')], cursor: 1 };
       throw new Fault('upstream_unavailable', 'HTTP 503');
     });
-    expect(run).toMatchObject({ outcome: 'failed', code: 'upstream_unavailable', message: 'HTTP 503', counts: { pages: 1 } });
+    expect(run).toMatchObject({
+      outcome: 'failed',
+      code: 'upstream_unavailable',
+      message: 'HTTP 503',
+      counts: { pages: 1 },
+    });
     expect(await cursorOf(world)).toBe(1);
     expect((await runsOf(world))[0]).toEqual(run);
   });
 
-  test.for(['a string', undefined, { code: 'rate_limited' }, new Error('')])('whatever is thrown (%s), the run ends as failed with a message', async (thrown) => {
-    const run = await slice(openWorld(), async function* () {
-      yield { events: [], cursor: 1 };
-      throw thrown;
-    });
-    expect(run.outcome).toBe('failed');
-    expect(run.message?.length).toBeGreaterThan(0);
-  });
+  test.for(['a string', undefined, { code: 'rate_limited' }, new Error('')])(
+    'whatever is thrown (%s), the run ends as failed with a message',
+    async (thrown) => {
+      const run = await slice(openWorld(), async function* () {
+        yield { events: [], cursor: 1 };
+        throw thrown;
+      });
+      expect(run.outcome).toBe('failed');
+      expect(run.message?.length).toBeGreaterThan(0);
+    },
+  );
 
   test('a page without end: the slice ends between two pages when its time is used up', async () => {
     const world = openWorld();
@@ -98,7 +137,13 @@ describe('one slice', () => {
   test('leaves no timer and no listener behind', async () => {
     const world = openWorld();
     const stop = new AbortController();
-    await slice(world, async function* () { yield { events: docs(3), cursor: 1 }; }, { signal: stop.signal });
+    await slice(
+      world,
+      async function* () {
+        yield { events: docs(3), cursor: 1 };
+      },
+      { signal: stop.signal },
+    );
     expect(world.clock.sleeping).toBe(0);
     expect(getEventListeners(stop.signal, 'abort')).toHaveLength(0);
   });
@@ -139,14 +184,17 @@ describe('a slice that must wait', () => {
     expect(run.resumeAtMs).toBeGreaterThan(world.clock.now());
   });
 
-  test.for([1.5, Number.POSITIVE_INFINITY])('a time that the store cannot keep as it is (now + %d ms) still ends the run with a record', async (afterMs) => {
-    const world = openWorld();
-    const run = await slice(world, async function* () {
-      throw new Fault('rate_limited', 'too many', { retryAtMs: world.clock.now() + afterMs });
-    });
-    expect(Number.isSafeInteger(run.resumeAtMs)).toBe(true);
-    expect((await runsOf(world))[0]?.outcome).toBe('yielded');
-  });
+  test.for([1.5, Number.POSITIVE_INFINITY])(
+    'a time that the store cannot keep as it is (now + %d ms) still ends the run with a record',
+    async (afterMs) => {
+      const world = openWorld();
+      const run = await slice(world, async function* () {
+        throw new Fault('rate_limited', 'too many', { retryAtMs: world.clock.now() + afterMs });
+      });
+      expect(Number.isSafeInteger(run.resumeAtMs)).toBe(true);
+      expect((await runsOf(world))[0]?.outcome).toBe('yielded');
+    },
+  );
 
   test('an abort inside the connector that nobody asked for does not mean at once either', async () => {
     const world = openWorld();
@@ -159,7 +207,14 @@ describe('a slice that must wait', () => {
   test('a nearly full log pauses it before the first page, and looks again soon', async () => {
     const world = openWorld();
     let pulled = 0;
-    const run = await slice(world, async function* () { pulled += 1; yield { events: [], cursor: 1 }; }, { puller: { mustPause: () => Promise.resolve(true) } });
+    const run = await slice(
+      world,
+      async function* () {
+        pulled += 1;
+        yield { events: [], cursor: 1 };
+      },
+      { puller: { mustPause: () => Promise.resolve(true) } },
+    );
     expect(run).toMatchObject({ outcome: 'yielded', code: undefined, resumeAtMs: world.clock.now() + 2000 });
     expect(pulled).toBe(0);
   });
@@ -167,7 +222,13 @@ describe('a slice that must wait', () => {
   test('a log that fills up while it pulls pauses it between two pages', async () => {
     const world = openWorld();
     const mustPause = async () => (await unsettled(world)).length >= 2;
-    const run = await slice(world, async function* () { for (let page = 1; ; page += 1) yield { events: [doc(`doc-${page}`)], cursor: page }; }, { puller: { mustPause } });
+    const run = await slice(
+      world,
+      async function* () {
+        for (let page = 1; ; page += 1) yield { events: [doc(`doc-${page}`)], cursor: page };
+      },
+      { puller: { mustPause } },
+    );
     expect(run).toMatchObject({ outcome: 'yielded', counts: { pages: 2 } });
   });
 });
@@ -176,7 +237,16 @@ describe('a slice that is stopped', () => {
   test('ends between two pages and is not a failure; the rest comes with the next one', async () => {
     const world = openWorld();
     const stop = new AbortController();
-    const run = await slice(world, async function* () { for (let page = 1; ; page += 1) { if (page === 2) stop.abort(); yield { events: [doc(`doc-${page}`)], cursor: page }; } }, { signal: stop.signal });
+    const run = await slice(
+      world,
+      async function* () {
+        for (let page = 1; ; page += 1) {
+          if (page === 2) stop.abort();
+          yield { events: [doc(`doc-${page}`)], cursor: page };
+        }
+      },
+      { signal: stop.signal },
+    );
     expect(run).toMatchObject({ outcome: 'yielded', code: undefined, counts: { pages: 2 } });
     expect(await cursorOf(world)).toBe(2);
   });
@@ -185,7 +255,19 @@ describe('a slice that is stopped', () => {
     const world = openWorld();
     const stop = new AbortController();
     let called = false;
-    const running = slice(world, async function* (ctx) { yield { events: [], cursor: await ctx.call('hang', () => { called = true; return new Promise<number>(() => {}); }) }; }, { signal: stop.signal });
+    const running = slice(
+      world,
+      async function* (ctx) {
+        yield {
+          events: [],
+          cursor: await ctx.call('hang', () => {
+            called = true;
+            return new Promise<number>(() => {});
+          }),
+        };
+      },
+      { signal: stop.signal },
+    );
     await until(world.clock, 'the call is out', () => called);
     stop.abort();
     expect(await hasEnded(world.clock, running)).toBe(true);
@@ -195,7 +277,13 @@ describe('a slice that is stopped', () => {
   test('and returns because of it has not succeeded: there may be more', async () => {
     const world = openWorld();
     const stop = new AbortController();
-    const running = slice(world, async function* (ctx) { await stopped(ctx.signal); }, { signal: stop.signal });
+    const running = slice(
+      world,
+      async function* (ctx) {
+        await stopped(ctx.signal);
+      },
+      { signal: stop.signal },
+    );
     await until(world.clock, 'the run begins', async () => (await runsOf(world)).length === 1);
     stop.abort();
     expect((await running).outcome).toBe('yielded');
@@ -203,7 +291,13 @@ describe('a slice that is stopped', () => {
 
   test('before it began pulls at most one page', async () => {
     const world = openWorld();
-    const run = await slice(world, async function* () { for (let page = 1; ; page += 1) yield { events: [], cursor: page }; }, { signal: AbortSignal.abort() });
+    const run = await slice(
+      world,
+      async function* () {
+        for (let page = 1; ; page += 1) yield { events: [], cursor: page };
+      },
+      { signal: AbortSignal.abort() },
+    );
     expect(run).toMatchObject({ outcome: 'yielded' });
     expect(run.counts.pages).toBeLessThanOrEqual(1);
   });
@@ -223,7 +317,8 @@ describe('a slice that loses its lease in the middle of a page', () => {
   };
   // The in-process leases have no other way to lose one than to be given up; a later token then belongs to the new owner.
   async function takeOver({ leases }: World): Promise<string> {
-    for (let token = 0; token < 10; token += 1) await leases.release({ lease: streamLeaseName(OF), token: 2 ** 32 + token });
+    for (let token = 0; token < 10; token += 1)
+      await leases.release({ lease: streamLeaseName(OF), token: 2 ** 32 + token });
     return (await leases.acquire(streamLeaseName(OF), 'other', 60_000)) === undefined ? 'held' : 'taken';
   }
 
@@ -251,21 +346,44 @@ describe('a store that fails', () => {
   test('at the end of a run leaves the stream free for the next one', async () => {
     const world = openWorld();
     const { store } = world;
-    const failing = { ...store, runs: { ...boundRuns(world), end: () => Promise.reject(new Fault('storage_full', 'no space')) } };
-    await expect(slice(world, async function* () {}, { puller: { store: failing } })).rejects.toMatchObject({ code: 'storage_full' });
+    const failing = {
+      ...store,
+      runs: { ...boundRuns(world), end: () => Promise.reject(new Fault('storage_full', 'no space')) },
+    };
+    await expect(slice(world, async function* () {}, { puller: { store: failing } })).rejects.toMatchObject({
+      code: 'storage_full',
+    });
     expect((await slice(world, async function* () {})).outcome).toBe('succeeded');
   });
 
   test('on a page ends the run with its fault, and the cursor stays before that page', async () => {
     const world = openWorld();
     let appends = 0;
-    const log = new Proxy(world.log, { get: (of, name) => (name === 'append' ? (batch: never) => ((appends += 1) === 2 ? Promise.reject(new Fault('storage_full', 'no space')) : of.append(batch)) : (Reflect.get(of, name) as unknown)) });
-    const run = await slice(world, async function* () { for (let page = 1; page < 4; page += 1) yield { events: [doc(`doc-${page}`)], cursor: page }; }, { puller: { log } });
+    const log = new Proxy(world.log, {
+      get: (of, name) =>
+        name === 'append'
+          ? (batch: never) =>
+              (appends += 1) === 2 ? Promise.reject(new Fault('storage_full', 'no space')) : of.append(batch)
+          : (Reflect.get(of, name) as unknown),
+    });
+    const run = await slice(
+      world,
+      async function* () {
+        for (let page = 1; page < 4; page += 1) yield { events: [doc(`doc-${page}`)], cursor: page };
+      },
+      { puller: { log } },
+    );
     expect(run).toMatchObject({ outcome: 'failed', code: 'storage_full', counts: { pages: 1, appended: 1 } });
     expect(await cursorOf(world)).toBe(1);
   });
 });
 
 function boundRuns({ store: { runs } }: World): World['store']['runs'] {
-  return { start: (run) => runs.start(run), end: (run) => runs.end(run), recent: (of, limit) => runs.recent(of, limit), closeAbandoned: (nowMs) => runs.closeAbandoned(nowMs), lastSuccess: (of) => runs.lastSuccess(of) };
+  return {
+    start: (run) => runs.start(run),
+    end: (run) => runs.end(run),
+    recent: (of, limit) => runs.recent(of, limit),
+    closeAbandoned: (nowMs) => runs.closeAbandoned(nowMs),
+    lastSuccess: (of) => runs.lastSuccess(of),
+  };
 }

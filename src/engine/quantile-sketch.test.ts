@@ -4,7 +4,12 @@ import { QuantileSketch } from './quantile-sketch.ts';
 
 const QUANTILES = [0, 0.01, 0.25, 0.5, 0.75, 0.95, 0.99, 1];
 // From a microsecond to a day: what a call can take.
-const durationMs = fc.oneof(fc.double({ min: 0.001, max: 2, noNaN: true }), fc.double({ min: 0.001, max: 86_400_000, noNaN: true }), fc.integer({ min: 0, max: 5000 }), fc.constantFrom(0, 1));
+const durationMs = fc.oneof(
+  fc.double({ min: 0.001, max: 2, noNaN: true }),
+  fc.double({ min: 0.001, max: 86_400_000, noNaN: true }),
+  fc.integer({ min: 0, max: 5000 }),
+  fc.constantFrom(0, 1),
+);
 
 function sketchOf(values: readonly number[]): QuantileSketch {
   const sketch = new QuantileSketch();
@@ -40,7 +45,12 @@ describe('quantiles of durations (P26)', () => {
   });
 
   test('every quantile is told within 1 % of the exact one', () => {
-    fc.assert(fc.property(fc.array(durationMs, { minLength: 1, maxLength: 80 }), (values) => expectNear(sketchOf(values), values)), { numRuns: 1000 });
+    fc.assert(
+      fc.property(fc.array(durationMs, { minLength: 1, maxLength: 80 }), (values) =>
+        expectNear(sketchOf(values), values),
+      ),
+      { numRuns: 1000 },
+    );
   });
 
   test('a negative duration, as a stepped clock would give, counts as nothing', () => {
@@ -79,24 +89,34 @@ describe('quantiles of durations (P26)', () => {
 describe('a stored sketch', () => {
   test('read back, it tells the same quantiles, and goes on counting', () => {
     fc.assert(
-      fc.property(fc.array(durationMs, { maxLength: 40 }), fc.array(durationMs, { minLength: 1, maxLength: 10 }), (before, after) => {
-        const direct = sketchOf(before);
-        const restored = QuantileSketch.decode(direct.encode());
-        for (const q of QUANTILES) expect(restored.at(q)).toBe(direct.at(q));
-        for (const value of after) restored.add(value);
-        expectNear(restored, [...before, ...after]);
-      }),
+      fc.property(
+        fc.array(durationMs, { maxLength: 40 }),
+        fc.array(durationMs, { minLength: 1, maxLength: 10 }),
+        (before, after) => {
+          const direct = sketchOf(before);
+          const restored = QuantileSketch.decode(direct.encode());
+          for (const q of QUANTILES) expect(restored.at(q)).toBe(direct.at(q));
+          for (const value of after) restored.add(value);
+          expectNear(restored, [...before, ...after]);
+        },
+      ),
       { numRuns: 500 },
     );
   });
 
   test('a damaged sketch counts as empty and never throws', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.uint8Array(), fc.json().map((text) => new TextEncoder().encode(text))), (bytes) => {
-        const sketch = QuantileSketch.decode(bytes);
-        sketch.add(5);
-        expect(sketch.at(0.5)).toBeGreaterThanOrEqual(0);
-      }),
+      fc.property(
+        fc.oneof(
+          fc.uint8Array(),
+          fc.json().map((text) => new TextEncoder().encode(text)),
+        ),
+        (bytes) => {
+          const sketch = QuantileSketch.decode(bytes);
+          sketch.add(5);
+          expect(sketch.at(0.5)).toBeGreaterThanOrEqual(0);
+        },
+      ),
     );
     expect(QuantileSketch.decode(sketchOf([5]).encode().slice(0, 10)).at(0.5)).toBeUndefined();
   });

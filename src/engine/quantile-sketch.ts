@@ -19,8 +19,10 @@ export class QuantileSketch {
     this.#sketch.accept(Math.max(0, ms));
   }
 
+  /** Bin by bin: the library's own merge loses counts when a sketch's largest value lies between 0.98 and 1. */
   merge(other: QuantileSketch): void {
-    this.#sketch.merge(other.#sketch);
+    const { zeroCount, min, max, sum } = other.#sketch;
+    this.#take(other.#bins(), { zeroCount, min, max, sum });
   }
 
   /** Milliseconds at quantile `q` (0 to 1); undefined without data. */
@@ -30,9 +32,8 @@ export class QuantileSketch {
 
   /** For CallMinute.sketch. The library's own format needs a package it does not declare, so the bins are written here. */
   encode(): Uint8Array {
-    const { store, zeroCount, min, max, sum } = this.#sketch;
-    const bins = store.bins.flatMap((count, index) => (count > 0 ? [[index + store.offset, count]] : []));
-    return new TextEncoder().encode(JSON.stringify([zeroCount, finite(min), finite(max), sum, bins]));
+    const { zeroCount, min, max, sum } = this.#sketch;
+    return new TextEncoder().encode(JSON.stringify([zeroCount, finite(min), finite(max), sum, this.#bins()]));
   }
 
   /** An unreadable sketch counts as empty: health must not fail because one minute is damaged. */
@@ -41,10 +42,26 @@ export class QuantileSketch {
     const parsed = StoredSketch.safeParse(parseJson(bytes));
     if (!parsed.success) return restored;
     const [zeroCount, min, max, sum, bins] = parsed.data;
-    const sketch = restored.#sketch;
-    for (const [key, count] of bins) sketch.store.add(key, count);
-    Object.assign(sketch, { zeroCount, min, max, sum, count: zeroCount + sketch.store.count });
+    restored.#take(bins, { zeroCount, min, max, sum });
     return restored;
+  }
+
+  #bins(): readonly (readonly [number, number])[] {
+    const { bins, offset } = this.#sketch.store;
+    return bins.flatMap((count, index) => (count > 0 ? [[index + offset, count] as const] : []));
+  }
+
+  #take(
+    bins: readonly (readonly [number, number])[],
+    rest: { zeroCount: number; min: number; max: number; sum: number },
+  ): void {
+    const sketch = this.#sketch;
+    for (const [key, count] of bins) sketch.store.add(key, count);
+    sketch.zeroCount += rest.zeroCount;
+    sketch.sum += rest.sum;
+    sketch.min = Math.min(sketch.min, rest.min);
+    sketch.max = Math.max(sketch.max, rest.max);
+    sketch.count = sketch.zeroCount + sketch.store.count;
   }
 }
 

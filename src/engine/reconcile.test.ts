@@ -2,7 +2,17 @@ import { describe, expect, test } from 'vitest';
 import type { Stream } from '#core/connector.ts';
 import { pullSlice } from './puller.ts';
 import { RECONCILE_LIMITS } from './reconcile.ts';
-import { connectionOf, doc, docs, OF, openWorld, pullerOf, runsOf, scripted, type World } from './fixtures/engine-world.ts';
+import {
+  connectionOf,
+  doc,
+  docs,
+  OF,
+  openWorld,
+  pullerOf,
+  runsOf,
+  scripted,
+  type World,
+} from './fixtures/engine-world.ts';
 
 type Listing = NonNullable<Stream['listIds']>;
 const signal = new AbortController().signal;
@@ -14,7 +24,11 @@ const listing = (...pages: readonly (readonly string[])[]): Listing =>
 const keysOf = (count: number): string[] => docs(count).map(({ key }) => key);
 
 /** A stream that walks everything there is and then lists it. */
-function walking(there: () => readonly string[], listIds: Listing = (ctx, cursor) => listing(there())(ctx, cursor), more: Partial<Stream> = {}) {
+function walking(
+  there: () => readonly string[],
+  listIds: Listing = (ctx, cursor) => listing(there())(ctx, cursor),
+  more: Partial<Stream> = {},
+) {
   return connectionOf(
     scripted({
       async *pull() {
@@ -24,14 +38,22 @@ function walking(there: () => readonly string[], listIds: Listing = (ctx, cursor
     }),
   );
 }
-const pull = (world: World, connection: ReturnType<typeof walking>, more: { acceptDeletes?: boolean; signal?: AbortSignal } = {}) => pullSlice(pullerOf(world), { connection, stream: 'docs', signal, ...more });
-const live = async (world: World): Promise<string[]> => (await world.store.entities.live(OF, undefined, 2000)).map(({ key }) => key);
+const pull = (
+  world: World,
+  connection: ReturnType<typeof walking>,
+  more: { acceptDeletes?: boolean; signal?: AbortSignal } = {},
+) => pullSlice(pullerOf(world), { connection, stream: 'docs', signal, ...more });
+const live = async (world: World): Promise<string[]> =>
+  (await world.store.entities.live(OF, undefined, 2000)).map(({ key }) => key);
 const isDue = async (world: World): Promise<boolean | undefined> => (await world.store.streams.get(OF))?.reconcileDue;
 
 /** The world after a first complete walk over `count` documents. */
 async function known(count: number): Promise<World> {
   const world = openWorld();
-  await pull(world, walking(() => keysOf(count)));
+  await pull(
+    world,
+    walking(() => keysOf(count)),
+  );
   return world;
 }
 
@@ -39,7 +61,10 @@ describe('what vanished at the source', () => {
   test('is deleted, and nothing else', async () => {
     const world = await known(20);
     const left = keysOf(20).filter((key) => !['doc-3', 'doc-17'].includes(key));
-    const run = await pull(world, walking(() => left));
+    const run = await pull(
+      world,
+      walking(() => left),
+    );
     expect(run).toMatchObject({ outcome: 'succeeded', counts: { deleted: 2 } });
     expect((await live(world)).toSorted()).toEqual(left.toSorted());
     expect(await isDue(world)).toBe(false);
@@ -47,9 +72,19 @@ describe('what vanished at the source', () => {
 
   test('is deleted with a version just above the known one, so that the next state of the source is newer', async () => {
     const world = openWorld();
-    const at = (version: number, key = 'back') => connectionOf(scripted({ async *pull() { yield { events: [doc(key, version)], cursor: version }; } }));
+    const at = (version: number, key = 'back') =>
+      connectionOf(
+        scripted({
+          async *pull() {
+            yield { events: [doc(key, version)], cursor: version };
+          },
+        }),
+      );
     await pull(world, at(4096));
-    await pull(world, walking(() => []));
+    await pull(
+      world,
+      walking(() => []),
+    );
     expect(await live(world)).toEqual([]);
     await pull(world, at(2 * 4096));
     expect(await world.store.entities.live(OF, undefined, 10)).toEqual([{ key: 'back', version: 8192 }]);
@@ -59,14 +94,23 @@ describe('what vanished at the source', () => {
     const count = 3 * RECONCILE_LIMITS.pageKeysMax + 7;
     const world = await known(count);
     const left = keysOf(count).filter((_, index) => index % 10 !== 0);
-    const run = await pull(world, walking(() => left.toReversed(), listing(left.slice(500).toReversed(), [], left.slice(0, 500))));
+    const run = await pull(
+      world,
+      walking(() => left.toReversed(), listing(left.slice(500).toReversed(), [], left.slice(0, 500))),
+    );
     expect(run.counts.deleted).toBe(count - left.length);
     expect(await live(world)).toHaveLength(left.length);
   });
 
   test('a stream that cannot list deletes nothing and is complete all the same', async () => {
     const world = await known(5);
-    const connection = connectionOf(scripted({ async *pull() { yield { events: [], cursor: 1, reconcile: true }; } }));
+    const connection = connectionOf(
+      scripted({
+        async *pull() {
+          yield { events: [], cursor: 1, reconcile: true };
+        },
+      }),
+    );
     expect((await pull(world, connection)).outcome).toBe('succeeded');
     expect(await live(world)).toHaveLength(5);
     expect(await isDue(world)).toBe(false);
@@ -81,7 +125,12 @@ describe('a listing that is not complete', () => {
 
   test('deletes nothing, fails the run and is asked again by the next one', async () => {
     const world = await known(8);
-    expect(await pull(world, walking(() => keysOf(8), cut))).toMatchObject({ outcome: 'failed', message: 'page 2 was refused' });
+    expect(
+      await pull(
+        world,
+        walking(() => keysOf(8), cut),
+      ),
+    ).toMatchObject({ outcome: 'failed', message: 'page 2 was refused' });
     expect(await live(world)).toHaveLength(8);
     expect(await isDue(world)).toBe(true);
   });
@@ -95,7 +144,11 @@ describe('a listing that is not complete', () => {
       if (ctx.signal.aborted) return;
       yield keysOf(8);
     };
-    const run = await pull(world, walking(() => keysOf(8), stopped), { signal: stop.signal });
+    const run = await pull(
+      world,
+      walking(() => keysOf(8), stopped),
+      { signal: stop.signal },
+    );
     expect(await live(world)).toHaveLength(8);
     expect(run.outcome).toBe('yielded');
     expect(await isDue(world)).toBe(true);
@@ -150,7 +203,19 @@ describe('a listing that was due', () => {
   test('is not repeated once it was made', async () => {
     const world = await known(8);
     let asked = 0;
-    const connection = connectionOf(scripted({ async *pull() { yield { events: [], cursor: 1 }; }, stream: { async *listIds() { asked += 1; yield []; } } }));
+    const connection = connectionOf(
+      scripted({
+        async *pull() {
+          yield { events: [], cursor: 1 };
+        },
+        stream: {
+          async *listIds() {
+            asked += 1;
+            yield [];
+          },
+        },
+      }),
+    );
     await pull(world, connection);
     expect(asked).toBe(0);
     expect(await live(world)).toHaveLength(8);
@@ -162,7 +227,10 @@ describe('the brake on deletions', () => {
 
   test('stops a listing from which more than 30 % have vanished, and says what to do', async () => {
     const world = await known(100);
-    const run = await pull(world, walking(() => gone(31, 100)));
+    const run = await pull(
+      world,
+      walking(() => gone(31, 100)),
+    );
     expect(run).toMatchObject({ outcome: 'failed', code: 'delete_brake' });
     expect(run.message).toContain('31 of 100');
     expect(await live(world)).toHaveLength(100);
@@ -174,14 +242,35 @@ describe('the brake on deletions', () => {
     { count: RECONCILE_LIMITS.deletedFreeMax, of: RECONCILE_LIMITS.deletedFreeMax },
   ])('lets $count of $of go', async ({ count, of }) => {
     const world = await known(of);
-    expect((await pull(world, walking(() => gone(count, of)))).counts.deleted).toBe(count);
+    expect(
+      (
+        await pull(
+          world,
+          walking(() => gone(count, of)),
+        )
+      ).counts.deleted,
+    ).toBe(count);
   });
 
   test('lets go what an operator has accepted, once', async () => {
     const world = await known(100);
-    await pull(world, walking(() => gone(60, 100)));
-    expect(await pull(world, walking(() => gone(60, 100)), { acceptDeletes: true })).toMatchObject({ outcome: 'succeeded', counts: { deleted: 60 } });
-    expect(await pull(world, walking(() => gone(80, 100)))).toMatchObject({ outcome: 'failed', code: 'delete_brake' });
+    await pull(
+      world,
+      walking(() => gone(60, 100)),
+    );
+    expect(
+      await pull(
+        world,
+        walking(() => gone(60, 100)),
+        { acceptDeletes: true },
+      ),
+    ).toMatchObject({ outcome: 'succeeded', counts: { deleted: 60 } });
+    expect(
+      await pull(
+        world,
+        walking(() => gone(80, 100)),
+      ),
+    ).toMatchObject({ outcome: 'failed', code: 'delete_brake' });
   });
 
   test('a stream may say that its listing cannot be wrong', async () => {
@@ -192,8 +281,16 @@ describe('the brake on deletions', () => {
 
   test('holds over the runs until somebody decides', async () => {
     const world = await known(100);
-    for (let run = 0; run < 3; run += 1) await pull(world, walking(() => []));
-    expect((await runsOf(world)).slice(0, 3).map(({ code }) => code)).toEqual(['delete_brake', 'delete_brake', 'delete_brake']);
+    for (let run = 0; run < 3; run += 1)
+      await pull(
+        world,
+        walking(() => []),
+      );
+    expect((await runsOf(world)).slice(0, 3).map(({ code }) => code)).toEqual([
+      'delete_brake',
+      'delete_brake',
+      'delete_brake',
+    ]);
     expect(await live(world)).toHaveLength(100);
   });
 });

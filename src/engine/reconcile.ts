@@ -28,6 +28,8 @@ export async function* vanished(options: {
   const listing = stream.listIds?.(ctx, cursor);
   if (listing === undefined) return;
   const ids = await collect(listing, of);
+  // A listing that ended because it was told to is not complete, and what it lacks is not gone.
+  if (ctx.signal.aborted) throw new Fault('cancelled', 'the listing was stopped before it was complete');
   const missing: { key: string; version: number }[] = [];
   for await (const entity of liveEntities(entities, of)) if (!ids.has(entity.key)) missing.push(entity);
   if (!options.acceptDeletes) brake(missing.length, await entities.countLive(of), stream, of);
@@ -49,9 +51,13 @@ async function collect(listing: AsyncIterable<readonly string[]>, of: StreamRef)
   for await (const page of listing) {
     for (const id of page) ids.add(id);
     if (ids.size > RECONCILE_LIMITS.idsMax) {
-      throw new Fault('record_too_large', `${of.connection}/${of.stream} lists more than ${RECONCILE_LIMITS.idsMax} keys`, {
-        details: { limit: `${RECONCILE_LIMITS.idsMax} keys` },
-      });
+      throw new Fault(
+        'record_too_large',
+        `${of.connection}/${of.stream} lists more than ${RECONCILE_LIMITS.idsMax} keys`,
+        {
+          details: { limit: `${RECONCILE_LIMITS.idsMax} keys` },
+        },
+      );
     }
   }
   return ids;
@@ -71,7 +77,11 @@ async function* liveEntities(entities: EntityStore, of: StreamRef) {
 function brake(missing: number, live: number, stream: Stream, of: StreamRef): void {
   const ratioMax = stream.deletedRatioMax ?? RECONCILE_LIMITS.deletedRatioMax;
   if (missing <= RECONCILE_LIMITS.deletedFreeMax || missing <= live * ratioMax) return;
-  throw new Fault('delete_brake', `${missing} of ${live} entries of ${of.connection}/${of.stream} are gone at the source; nothing was deleted`, {
-    details: { connection: of.connection },
-  });
+  throw new Fault(
+    'delete_brake',
+    `${missing} of ${live} entries of ${of.connection}/${of.stream} are gone at the source; nothing was deleted`,
+    {
+      details: { connection: of.connection },
+    },
+  );
 }

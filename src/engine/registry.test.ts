@@ -42,10 +42,16 @@ describe('the registry of connectors', () => {
     expect(two).toBe(one);
   });
 
-  test.for(['nope', '../engine', '__proto__'])('the unknown type %s is refused, naming those there are', async (type) => {
-    const registry = openRegistry(folderOf({ git: { 'connector.js': connector('git') } }));
-    await expect(registry.load(type)).rejects.toMatchObject({ code: 'config_invalid', message: expect.stringContaining('git') as unknown });
-  });
+  test.for(['nope', '../engine', '__proto__'])(
+    'the unknown type %s is refused, naming those there are',
+    async (type) => {
+      const registry = openRegistry(folderOf({ git: { 'connector.js': connector('git') } }));
+      await expect(registry.load(type)).rejects.toMatchObject({
+        code: 'config_invalid',
+        message: expect.stringContaining('git') as unknown,
+      });
+    },
+  );
 
   test('a folder whose code says that it is another type is refused', async () => {
     const registry = openRegistry(folderOf({ git: { 'connector.js': connector('hg') } }));

@@ -27,7 +27,10 @@ export function openRegistry(folder: URL): Registry {
       const known = loaded.get(type);
       if (known !== undefined) return known;
       const entry = entries.get(type);
-      if (entry === undefined) return Promise.reject(new Fault('config_invalid', `there is no connector type ${type}; there are ${types.join(', ')}`));
+      if (entry === undefined)
+        return Promise.reject(
+          new Fault('config_invalid', `there is no connector type ${type}; there are ${types.join(', ')}`),
+        );
       const loading = importConnector(type, entry);
       loaded.set(type, loading);
       return loading;
@@ -44,6 +47,7 @@ async function importConnector(type: string, entry: URL): Promise<Connector> {
   // Code of our own folder: what it must export is checked next.
   const module = (await import(entry.href)) as { default?: Connector };
   const connector = module.default;
-  if (connector?.type !== type) throw new Fault('internal', `${entry.pathname} does not export the connector ${type} by default`);
+  if (connector?.type !== type)
+    throw new Fault('internal', `${entry.pathname} does not export the connector ${type} by default`);
   return connector;
 }

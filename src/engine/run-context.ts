@@ -13,7 +13,13 @@ interface ContextSources {
 }
 
 /** Everything a connector may touch during one run. */
-export function contextFor({ env, logger, metrics }: ContextSources, connection: Connection, guard: Guard, runId: string, signal: AbortSignal): ConnectorContext {
+export function contextFor(
+  { env, logger, metrics }: ContextSources,
+  connection: Connection,
+  guard: Guard,
+  runId: string,
+  signal: AbortSignal,
+): ConnectorContext {
   const { tenant, connection: name, connector } = connection;
   const log = logger.child({ component: 'connector', connector: name, run_id: runId });
   return {
@@ -41,9 +47,16 @@ export function noteRun({ logger, metrics }: ContextSources, run: Run, durationM
   metrics.add('events_appended_total', { connector }, counts.appended);
   metrics.add('events_duplicate_total', { connector }, counts.unchanged);
   metrics.add('events_dead_total', { connector }, counts.failed);
-  if (outcome === 'succeeded') metrics.set('connector_last_success_timestamp_seconds', { connector, stream }, (run.endedAtMs ?? 0) / 1000);
+  if (outcome === 'succeeded')
+    metrics.set('connector_last_success_timestamp_seconds', { connector, stream }, (run.endedAtMs ?? 0) / 1000);
   const log = logger.child({ component: 'scheduler', connector, run_id: run.id });
-  const extra = { stream, outcome, duration_ms: Math.round(durationMs), ...counts, ...(run.code === undefined ? {} : { code: run.code }) };
+  const extra = {
+    stream,
+    outcome,
+    duration_ms: Math.round(durationMs),
+    ...counts,
+    ...(run.code === undefined ? {} : { code: run.code }),
+  };
   const quiet = outcome === 'succeeded' && counts.appended === 0 && counts.failed === 0;
   if (outcome === 'failed') log.error(`run of ${stream} failed: ${run.message ?? 'no reason given'}`, extra);
   else if (quiet) log.debug(`run of ${stream}: nothing new`, extra);

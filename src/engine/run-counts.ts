@@ -27,7 +27,8 @@ export class RunTally {
   }
 
   skipped(reasons: Readonly<Record<string, number>>): void {
-    for (const [reason, count] of Object.entries(reasons)) this.#skipped.set(reason, (this.#skipped.get(reason) ?? 0) + count);
+    for (const [reason, count] of Object.entries(reasons))
+      this.#skipped.set(reason, (this.#skipped.get(reason) ?? 0) + count);
   }
 
   snapshot(): RunCounts {

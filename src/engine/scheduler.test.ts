@@ -3,7 +3,17 @@ import { Fault } from '#core/fault.ts';
 import type { Run } from '#core/store.ts';
 import type { Connection, Schedule } from './connection.ts';
 import { Scheduler, type SchedulerLimits } from './scheduler.ts';
-import { connectionOf, hasEnded, MINUTE_MS, OF, openWorld, pass, scripted, until, type World } from './fixtures/engine-world.ts';
+import {
+  connectionOf,
+  hasEnded,
+  MINUTE_MS,
+  OF,
+  openWorld,
+  pass,
+  scripted,
+  until,
+  type World,
+} from './fixtures/engine-world.ts';
 
 const HOUR_MS = 60 * MINUTE_MS;
 type Ending = Partial<Pick<Run, 'outcome' | 'code' | 'resumeAtMs'>>;
@@ -28,7 +38,19 @@ function schedulerOf(world: World, pull: Pull = () => Promise.resolve({}), limit
     async pull({ tenant, connection }, stream, signal) {
       starts.push({ name: connection, tenant, atMs: world.clock.monotonic() });
       const counts = { pages: 0, appended: 0, unchanged: 0, deleted: 0, failed: 0, skipped: {} };
-      const base: Run = { id: 'r', tenant, connection, stream, startedAtMs: 0, endedAtMs: 0, outcome: 'succeeded', counts, code: undefined, message: undefined, resumeAtMs: undefined };
+      const base: Run = {
+        id: 'r',
+        tenant,
+        connection,
+        stream,
+        startedAtMs: 0,
+        endedAtMs: 0,
+        outcome: 'succeeded',
+        counts,
+        code: undefined,
+        message: undefined,
+        resumeAtMs: undefined,
+      };
       return { ...base, ...(await pull({ tenant, connection, stream }, signal)) };
     },
   });
@@ -44,7 +66,8 @@ function schedulerOf(world: World, pull: Pull = () => Promise.resolve({}), limit
     startsOf: (name: string) => starts.filter((start) => start.name === name).map(({ atMs }) => atMs),
   };
 }
-const stateOf = ({ store }: World, name: string) => store.streams.get({ tenant: OF.tenant, connection: name, stream: 'docs' });
+const stateOf = ({ store }: World, name: string) =>
+  store.streams.get({ tenant: OF.tenant, connection: name, stream: 'docs' });
 
 describe('when streams run', () => {
   test('a new one at once, then at its interval', async () => {
@@ -65,25 +88,34 @@ describe('when streams run', () => {
     expect(starts).toEqual([]);
   });
 
-  test.for([HOUR_MS, -HOUR_MS])('a wall clock stepped by %d ms neither hastens nor delays them (I10)', async (stepMs) => {
-    const world = openWorld();
-    const { begin, startsOf } = schedulerOf(world);
-    const { stop } = await begin(named('one', { schedule: every(10 * MINUTE_MS) }));
-    await pass(world.clock, 5 * MINUTE_MS, 10_000);
-    world.clock.stepWall(stepMs);
-    await pass(world.clock, 25 * MINUTE_MS, 10_000);
-    await stop();
-    expect(startsOf('one').map((atMs) => Math.round(atMs / MINUTE_MS))).toEqual([0, 10, 20, 30].slice(0, startsOf('one').length));
-    expect(startsOf('one').length).toBeGreaterThanOrEqual(3);
-  });
+  test.for([HOUR_MS, -HOUR_MS])(
+    'a wall clock stepped by %d ms neither hastens nor delays them (I10)',
+    async (stepMs) => {
+      const world = openWorld();
+      const { begin, startsOf } = schedulerOf(world);
+      const { stop } = await begin(named('one', { schedule: every(10 * MINUTE_MS) }));
+      await pass(world.clock, 5 * MINUTE_MS, 10_000);
+      world.clock.stepWall(stepMs);
+      await pass(world.clock, 25 * MINUTE_MS, 10_000);
+      await stop();
+      expect(startsOf('one').map((atMs) => Math.round(atMs / MINUTE_MS))).toEqual(
+        [0, 10, 20, 30].slice(0, startsOf('one').length),
+      );
+      expect(startsOf('one').length).toBeGreaterThanOrEqual(3);
+    },
+  );
 
   test('one that failed comes back with growing waits, and those outlive the process', async () => {
     const world = openWorld();
-    const { begin, startsOf, errors } = schedulerOf(world, () => Promise.resolve({ outcome: 'failed', code: 'upstream_unavailable' }));
+    const { begin, startsOf, errors } = schedulerOf(world, () =>
+      Promise.resolve({ outcome: 'failed', code: 'upstream_unavailable' }),
+    );
     const { stop } = await begin(named('ill', { schedule: every(HOUR_MS) }));
     await pass(world.clock, 2 * MINUTE_MS, 250);
     await stop();
-    const gapsMs = startsOf('ill').slice(1).map((atMs, index) => atMs - (startsOf('ill')[index] ?? 0));
+    const gapsMs = startsOf('ill')
+      .slice(1)
+      .map((atMs, index) => atMs - (startsOf('ill')[index] ?? 0));
     expect(errors).toEqual([]);
     expect(gapsMs.length).toBeLessThanOrEqual(7);
     expect(gapsMs).toEqual(gapsMs.toSorted((a, b) => a - b));
@@ -92,7 +124,9 @@ describe('when streams run', () => {
 
   test('one whose failure cannot be helped waits for its interval', async () => {
     const world = openWorld();
-    const { begin, startsOf } = schedulerOf(world, () => Promise.resolve({ outcome: 'failed', code: 'credential_rejected' }));
+    const { begin, startsOf } = schedulerOf(world, () =>
+      Promise.resolve({ outcome: 'failed', code: 'credential_rejected' }),
+    );
     const { stop } = await begin(named('ill', { schedule: every(10 * MINUTE_MS) }));
     await pass(world.clock, 9 * MINUTE_MS, 5000);
     await stop();
@@ -101,7 +135,9 @@ describe('when streams run', () => {
 
   test('one that yielded comes back at the time it said, however far beyond its interval', async () => {
     const world = openWorld();
-    const { begin, startsOf } = schedulerOf(world, () => Promise.resolve({ outcome: 'yielded', code: 'rate_limited', resumeAtMs: world.clock.now() + HOUR_MS }));
+    const { begin, startsOf } = schedulerOf(world, () =>
+      Promise.resolve({ outcome: 'yielded', code: 'rate_limited', resumeAtMs: world.clock.now() + HOUR_MS }),
+    );
     const { stop } = await begin(named('limited', { schedule: every(MINUTE_MS) }));
     await pass(world.clock, 59 * MINUTE_MS, 10_000);
     expect(startsOf('limited')).toHaveLength(1);
@@ -113,7 +149,9 @@ describe('when streams run', () => {
   test('one that is refused because somebody else pulls it is looked at again soon, without an error', async () => {
     const world = openWorld();
     let refusals = 2;
-    const { begin, startsOf, errors } = schedulerOf(world, () => (refusals-- > 0 ? Promise.reject(new Fault('already_running', 'x')) : Promise.resolve({})));
+    const { begin, startsOf, errors } = schedulerOf(world, () =>
+      refusals-- > 0 ? Promise.reject(new Fault('already_running', 'x')) : Promise.resolve({}),
+    );
     const { stop } = await begin(named('one', { schedule: every(HOUR_MS) }));
     await pass(world.clock, 30_000, 1000);
     await stop();
@@ -172,7 +210,11 @@ describe('when streams run', () => {
 describe('due times after a restart', () => {
   async function after(dueInMs: number, restart: { wallStepMs?: number } = {}) {
     const world = openWorld();
-    await world.store.streams.schedule({ tenant: OF.tenant, connection: 'one', stream: 'docs' }, world.clock.now() + dueInMs, 3);
+    await world.store.streams.schedule(
+      { tenant: OF.tenant, connection: 'one', stream: 'docs' },
+      world.clock.now() + dueInMs,
+      3,
+    );
     world.clock.stepWall(restart.wallStepMs ?? 0);
     const { begin, startsOf } = schedulerOf(world);
     const { stop } = await begin(named('one', { schedule: every(10 * MINUTE_MS) }));
@@ -210,12 +252,15 @@ describe('due times after a restart', () => {
 });
 
 describe('limits', () => {
-  const hanging: Pull = (_, signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve({ outcome: 'yielded' }), { once: true }));
+  const hanging: Pull = (_, signal) =>
+    new Promise((resolve) => signal.addEventListener('abort', () => resolve({ outcome: 'yielded' }), { once: true }));
 
   test('no more runs at once than allowed in all', async () => {
     const world = openWorld();
     const { begin, starts, scheduler } = schedulerOf(world, hanging, { runsMax: 3 });
-    const { stop } = await begin(...Array.from({ length: 10 }, (_, index) => named(`c${index}`, { type: `t${index}` })));
+    const { stop } = await begin(
+      ...Array.from({ length: 10 }, (_, index) => named(`c${index}`, { type: `t${index}` })),
+    );
     await pass(world.clock, 10 * MINUTE_MS, MINUTE_MS);
     expect([starts.length, scheduler.inflight]).toEqual([3, 3]);
     await stop();
@@ -225,7 +270,10 @@ describe('limits', () => {
   test('no more of one connector type than allowed, and another type is not held up by it', async () => {
     const world = openWorld();
     const { begin, starts } = schedulerOf(world, hanging, { runsMax: 4, runsPerTypeMax: 2 });
-    const { stop } = await begin(...Array.from({ length: 5 }, (_, index) => named(`git${index}`, { type: 'git' })), named('logs', { type: 'logs' }));
+    const { stop } = await begin(
+      ...Array.from({ length: 5 }, (_, index) => named(`git${index}`, { type: 'git' })),
+      named('logs', { type: 'logs' }),
+    );
     await pass(world.clock, MINUTE_MS, 10_000);
     await stop();
     expect(starts.map(({ name }) => name).toSorted()).toEqual(['git0', 'git1', 'logs']);
@@ -261,7 +309,8 @@ describe('limits', () => {
 
   test('within a tenant the stream that has waited longest goes first', async () => {
     const world = openWorld();
-    const work: Pull = async () => world.clock.sleep(10_000).then(() => ({ outcome: 'yielded', resumeAtMs: world.clock.now() }));
+    const work: Pull = async () =>
+      world.clock.sleep(10_000).then(() => ({ outcome: 'yielded', resumeAtMs: world.clock.now() }));
     const { begin, starts } = schedulerOf(world, work, { runsMax: 1 });
     const { stop } = await begin(named('a'), named('b'), named('c'));
     await pass(world.clock, 2 * MINUTE_MS, 5000);

@@ -21,6 +21,8 @@ interface Task {
   dueAtMs: number;
   failures: number;
   running: boolean;
+  /** Woken while it ran: due again as soon as the run has ended. */
+  woken: boolean;
 }
 
 export interface SchedulerOptions {
@@ -33,6 +35,7 @@ export interface SchedulerOptions {
 
 const IDLE_MS_MAX = 60_000;
 const RETRY_AFTER_ERROR_MS = 5000;
+const RESUME_MS_MAX = 24 * 60 * 60_000; // longest wait that a source's own word is believed for across a restart
 
 /** Decides which due stream runs next: fair across tenants, at most so many at once per connector type and in all. */
 export class Scheduler {
@@ -55,9 +58,24 @@ export class Scheduler {
         const of: StreamRef = { tenant: connection.tenant, connection: connection.connection, stream };
         const state = await this.#options.streams.get(of);
         const nowMs = clock.now();
-        const latestMs = nextDueMs({ outcome: 'succeeded', code: undefined, resumeAtMs: undefined, failures: 0 }, connection.schedule, nowMs, random);
-        const dueAtMs = Math.min(state?.dueAtMs ?? nowMs, latestMs);
-        const task: Task = { connection, of, dueMs: 0, dueAtMs, failures: state?.failures ?? 0, running: false };
+        const latestMs = nextDueMs(
+          { outcome: 'succeeded', code: undefined, resumeAtMs: undefined, failures: 0 },
+          connection.schedule,
+          nowMs,
+          random,
+        );
+        // Without failures a time beyond the schedule is one that the source has asked for (P10).
+        const boundMs = state?.failures === 0 ? Math.max(latestMs, nowMs + RESUME_MS_MAX) : latestMs;
+        const dueAtMs = Math.min(state?.dueAtMs ?? nowMs, boundMs);
+        const task: Task = {
+          connection,
+          of,
+          dueMs: 0,
+          dueAtMs,
+          failures: state?.failures ?? 0,
+          running: false,
+          woken: false,
+        };
         this.#plan(task, dueAtMs);
         this.#tasks.push(task);
       }
@@ -72,6 +90,7 @@ export class Scheduler {
   wake(of: StreamRef): void {
     const task = this.#find(of);
     if (task === undefined) return;
+    task.woken = task.running;
     this.#plan(task, this.#options.env.clock.now());
     this.#changed.abort();
   }
@@ -102,6 +121,8 @@ export class Scheduler {
       const run = this.#runTask(task, stop).finally(() => {
         this.#runs.delete(run);
         task.running = false;
+        if (task.woken) this.#plan(task, this.#options.env.clock.now());
+        task.woken = false;
         this.#changed.abort();
       });
       this.#runs.add(run);
@@ -116,7 +137,10 @@ export class Scheduler {
     for (const { connection } of this.#tasks.filter((task) => task.running)) {
       running.set(connection.connector.type, (running.get(connection.connector.type) ?? 0) + 1);
     }
-    return this.#tasks.filter((task) => !task.running && task.dueMs <= nowMs && (running.get(task.connection.connector.type) ?? 0) < runsPerTypeMax);
+    return this.#tasks.filter(
+      (task) =>
+        !task.running && task.dueMs <= nowMs && (running.get(task.connection.connector.type) ?? 0) < runsPerTypeMax,
+    );
   }
 
   async #runTask(task: Task, stop: AbortSignal): Promise<void> {
@@ -126,7 +150,12 @@ export class Scheduler {
       const run = await pull(task.connection, task.of.stream, stop);
       task.failures = run.outcome === 'failed' ? task.failures + 1 : 0;
       const outcome = run.outcome === 'running' ? 'failed' : run.outcome;
-      const dueAtMs = nextDueMs({ outcome, code: run.code, resumeAtMs: run.resumeAtMs, failures: task.failures }, task.connection.schedule, env.clock.now(), env.random);
+      const dueAtMs = nextDueMs(
+        { outcome, code: run.code, resumeAtMs: run.resumeAtMs, failures: task.failures },
+        task.connection.schedule,
+        env.clock.now(),
+        env.random,
+      );
       this.#plan(task, dueAtMs);
       await streams.schedule(task.of, dueAtMs, task.failures);
     } catch (error) {
@@ -152,6 +181,8 @@ export class Scheduler {
   }
 
   #find(of: StreamRef): Task | undefined {
-    return this.#tasks.find((task) => task.of.tenant === of.tenant && task.of.connection === of.connection && task.of.stream === of.stream);
+    return this.#tasks.find(
+      (task) => task.of.tenant === of.tenant && task.of.connection === of.connection && task.of.stream === of.stream,
+    );
   }
 }

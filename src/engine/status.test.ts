@@ -1,7 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { Fault } from '#core/fault.ts';
 import type { Run } from '#core/store.ts';
-import { connectionOf, engineOf, hasEnded, OF, openWorld, pass, scripted, until, type PullScript, type World } from './fixtures/engine-world.ts';
+import {
+  connectionOf,
+  engineOf,
+  hasEnded,
+  OF,
+  openWorld,
+  pass,
+  scripted,
+  until,
+  type PullScript,
+  type World,
+} from './fixtures/engine-world.ts';
 
 const COUNTS = { pages: 0, appended: 0, unchanged: 0, deleted: 0, failed: 0, skipped: {} };
 const quiet: PullScript = async function* () {};
@@ -12,7 +23,17 @@ async function after(...runs: readonly (Partial<Run> & Pick<Run, 'outcome' | 'st
   for (const [index, run] of runs.entries()) {
     const atMs = world.clock.now() + index * 60_000;
     const endedAtMs = run.outcome === 'running' ? undefined : atMs + 1;
-    const record: Run = { ...OF, id: `run-${index}`, startedAtMs: atMs, endedAtMs, counts: COUNTS, code: undefined, message: undefined, resumeAtMs: undefined, ...run };
+    const record: Run = {
+      ...OF,
+      id: `run-${index}`,
+      startedAtMs: atMs,
+      endedAtMs,
+      counts: COUNTS,
+      code: undefined,
+      message: undefined,
+      resumeAtMs: undefined,
+      ...run,
+    };
     await world.store.runs.start(record);
   }
   const connection = connectionOf(scripted({ pull: quiet, streams: { commits: quiet } }));
@@ -22,7 +43,14 @@ const FAILED = { stream: 'docs', outcome: 'failed', code: 'source_missing', mess
 
 describe('what is known of a connection', () => {
   test('one that has never run is unknown and idle', async () => {
-    expect(await after()).toMatchObject({ health: { state: 'unknown' }, activity: { kind: 'idle' }, circuit: 'closed', lastRun: undefined, eventsTotal: 0, deadLetters: 0 });
+    expect(await after()).toMatchObject({
+      health: { state: 'unknown' },
+      activity: { kind: 'idle' },
+      circuit: 'closed',
+      lastRun: undefined,
+      eventsTotal: 0,
+      deadLetters: 0,
+    });
   });
 
   test('a stream that failed shows, although the other stream runs well and later', async () => {
@@ -44,15 +72,21 @@ describe('what is known of a connection', () => {
   });
 
   test('a failure is not over because the next run only began or yielded', async () => {
-    for (const outcome of ['running', 'yielded'] as const) expect((await after(FAILED, { stream: 'docs', outcome })).health.reason).toContain('no such folder');
+    for (const outcome of ['running', 'yielded'] as const)
+      expect((await after(FAILED, { stream: 'docs', outcome })).health.reason).toContain('no such folder');
   });
 
   test('a run that Weir itself cut off is no failure of the source', async () => {
-    expect((await after({ stream: 'docs', outcome: 'failed', code: 'cancelled', message: 'stopped' })).health.state).toBe('unknown');
+    expect(
+      (await after({ stream: 'docs', outcome: 'failed', code: 'cancelled', message: 'stopped' })).health.state,
+    ).toBe('unknown');
   });
 
   test('a stream that waits until a time says so, also when the other stream has ended a run since', async () => {
-    const status = await after({ stream: 'docs', outcome: 'yielded', code: 'rate_limited', resumeAtMs: 5e12 }, { stream: 'commits', outcome: 'succeeded' });
+    const status = await after(
+      { stream: 'docs', outcome: 'yielded', code: 'rate_limited', resumeAtMs: 5e12 },
+      { stream: 'commits', outcome: 'succeeded' },
+    );
     expect(status.resumeAtMs).toBe(5e12);
   });
 
@@ -70,7 +104,8 @@ describe('what a connection is doing now', () => {
     const engine = engineOf(world, [connection]);
     return { world, connection, engine };
   }
-  const begun = ({ clock, store }: World) => until(clock, 'a page is stored', async () => (await store.streams.get(OF))?.cursor !== undefined);
+  const begun = ({ clock, store }: World) =>
+    until(clock, 'a page is stored', async () => (await store.streams.get(OF))?.cursor !== undefined);
 
   test('a run shows its progress while it goes on, and the result of the one before stays', async () => {
     const gate = Promise.withResolvers<void>();
@@ -80,8 +115,15 @@ describe('what a connection is doing now', () => {
     });
     await engine.start();
     await begun(world);
-    await until(world.clock, 'the progress is told', async () => (await engine.status(connection)).activity.kind === 'running');
-    expect((await engine.status(connection)).activity).toEqual({ kind: 'running', progress: [{ stream: 'docs', done: 50, total: 200 }] });
+    await until(
+      world.clock,
+      'the progress is told',
+      async () => (await engine.status(connection)).activity.kind === 'running',
+    );
+    expect((await engine.status(connection)).activity).toEqual({
+      kind: 'running',
+      progress: [{ stream: 'docs', done: 50, total: 200 }],
+    });
     gate.resolve();
     await until(world.clock, 'it is idle', async () => (await engine.status(connection)).activity.kind === 'idle');
     await engine.stop();
@@ -90,7 +132,10 @@ describe('what a connection is doing now', () => {
 
   test('an open circuit shows with the time to its next trial', async () => {
     const down: PullScript = async function* (ctx) {
-      yield { events: [], cursor: await ctx.call('list', () => Promise.reject(new Fault('upstream_unavailable', '503'))) };
+      yield {
+        events: [],
+        cursor: await ctx.call('list', () => Promise.reject(new Fault('upstream_unavailable', '503'))),
+      };
     };
     const { world, connection, engine } = await during(down, { guard: { breaker: { failuresToOpen: 1 } } });
     await engine.start();

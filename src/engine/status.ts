@@ -37,7 +37,7 @@ export interface StatusSources {
   readonly nextRunAtMs: (stream: string) => number | undefined;
 }
 
-const RUNS_LOOKED_AT = 20;
+const RUNS_LOOKED_AT = 100;
 
 export async function readStatus(connection: Connection, from: StatusSources): Promise<ConnectionStatus> {
   const { store, recorder, guard, thresholds } = from;
@@ -50,13 +50,13 @@ export async function readStatus(connection: Connection, from: StatusSources): P
   ]);
   const { circuit, activity } = guard.stats();
   return {
-    health: healthOf(metrics, thresholds, lastFaultOf(runs)),
+    health: healthOf(metrics, thresholds, lastFaultOf(runs, streams)),
     activity: activityOf(activity, from.activities.of(connection)),
     circuit,
     lastRun: runs.find(({ outcome }) => outcome === 'succeeded' || outcome === 'failed'),
     lastSuccessAtMs,
     nextRunAtMs: nextRunOf(connection, streams, from.nextRunAtMs),
-    resumeAtMs: runs.find(({ outcome }) => outcome !== 'running')?.resumeAtMs,
+    resumeAtMs: resumeOf(runs),
     eventsTotal: streams.reduce((sum, { eventsTotal }) => sum + eventsTotal, 0),
     deadLetters,
     streams,
@@ -64,24 +64,50 @@ export async function readStatus(connection: Connection, from: StatusSources): P
 }
 
 /** The failure of the newest ended run of each stream: a stream that failed and has not run since is not well, whatever its calls say. */
-function lastFaultOf(runs: readonly Run[]): string | undefined {
-  const seen = new Set<string>();
-  for (const run of runs) {
-    if (run.outcome === 'running' || run.outcome === 'yielded' || run.code === 'cancelled' || seen.has(run.stream)) continue;
-    seen.add(run.stream);
-    if (run.outcome === 'failed') return `${run.stream}: ${run.message ?? run.code ?? 'no reason given'}`;
-  }
-  return undefined;
+function lastFaultOf(runs: readonly Run[], streams: readonly StreamState[]): string | undefined {
+  const judged = runs.filter(
+    ({ outcome, code }) => (outcome === 'succeeded' || outcome === 'failed') && code !== 'cancelled',
+  );
+  const newest = newestPerStream(judged);
+  const failed = newest.find(({ outcome }) => outcome === 'failed');
+  if (failed !== undefined) return `${failed.stream}: ${failed.message ?? failed.code ?? 'no reason given'}`;
+  // Many yielded slices of one stream can push another's failure out of sight; its count of failures cannot be.
+  const hidden = streams.find(({ stream, failures }) => failures > 0 && !newest.some((run) => run.stream === stream));
+  return hidden === undefined ? undefined : `${hidden.stream}: ${hidden.failures} runs in a row`;
 }
 
-function activityOf(guarded: ReturnType<Guard['stats']>['activity'], progress: readonly Progress[]): ConnectionActivity {
+function resumeOf(runs: readonly Run[]): number | undefined {
+  const times = newestPerStream(runs.filter(({ outcome }) => outcome !== 'running')).map(
+    ({ resumeAtMs }) => resumeAtMs,
+  );
+  const known = times.filter((time) => time !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}
+
+/** `runs` come newest first. */
+function newestPerStream(runs: readonly Run[]): readonly Run[] {
+  const newest = new Map<string, Run>();
+  for (const run of runs) if (!newest.has(run.stream)) newest.set(run.stream, run);
+  return [...newest.values()];
+}
+
+function activityOf(
+  guarded: ReturnType<Guard['stats']>['activity'],
+  progress: readonly Progress[],
+): ConnectionActivity {
   if (guarded?.kind === 'open') return { kind: 'circuit_open', probeInMs: guarded.probeInMs };
   if (guarded !== undefined) return guarded;
   return progress.length > 0 ? { kind: 'running', progress } : { kind: 'idle' };
 }
 
-function nextRunOf(connection: Connection, states: readonly StreamState[], planned: StatusSources['nextRunAtMs']): number | undefined {
-  const times = streamsOf(connection).map((stream) => planned(stream) ?? states.find((state) => state.stream === stream)?.dueAtMs);
+function nextRunOf(
+  connection: Connection,
+  states: readonly StreamState[],
+  planned: StatusSources['nextRunAtMs'],
+): number | undefined {
+  const times = streamsOf(connection).map(
+    (stream) => planned(stream) ?? states.find((state) => state.stream === stream)?.dueAtMs,
+  );
   const known = times.filter((time) => time !== undefined);
   return known.length === 0 ? undefined : Math.min(...known);
 }

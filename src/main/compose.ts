@@ -26,12 +26,13 @@ export interface ComposeOptions {
   readonly metrics: Metrics;
   readonly redactor: Redactor;
   readonly pid: number;
+  readonly lockWaitMs?: number;
 }
 
 /** Opens the data and joins everything to it. Nothing runs yet. */
 export function openPlatform(options: ComposeOptions): Platform {
   const { config, env, redactor } = options;
-  const storage = openStorage(config.dataDirectory, env);
+  const storage = openStorage(config.dataDirectory, options);
   const connections = config.connections.map((connection) => toConnection(connection, options));
   const engine = new Engine({
     env,
@@ -62,19 +63,24 @@ export function openPlatform(options: ComposeOptions): Platform {
   return { config, storage, engine, context };
 }
 
-function openStorage(data: string, env: Env): SqliteStorage {
+function openStorage(data: string, { env, lockWaitMs }: ComposeOptions): SqliteStorage {
   try {
-    return openSqliteStorage({ data, clock: env.clock });
+    return openSqliteStorage({ data, clock: env.clock, ...(lockWaitMs === undefined ? {} : { lockWaitMs }) });
   } catch (error) {
     const instance = error instanceof Fault && error.code === 'storage_locked' ? readInstance(data) : undefined;
     if (instance === undefined) throw error;
-    throw new Fault('storage_locked', `${data} is in use by the Weir with process id ${instance.pid} at ${instance.url}`, { cause: error, details: { place: data } });
+    throw new Fault(
+      'storage_locked',
+      `${data} is in use by the Weir with process id ${instance.pid} at ${instance.url}`,
+      { cause: error, details: { place: data } },
+    );
   }
 }
 
 function toConnection(connection: ConnectionConfig, { config, connectors }: ComposeOptions): Connection {
   const connector = connectors.get(connection.type);
-  if (connector === undefined) throw new Fault('internal', `the code of connector type ${connection.type} was not loaded`);
+  if (connector === undefined)
+    throw new Fault('internal', `the code of connector type ${connection.type} was not loaded`);
   const { enabled: breakerEnabled, ...breaker } = connection.circuitBreaker;
   return {
     tenant: connection.tenant,
@@ -96,6 +102,9 @@ function toConnection(connection: ConnectionConfig, { config, connectors }: Comp
 
 /** Every secret the configuration holds, so that none of them is ever written (I7). */
 export function redactorOf(config: WeirConfig): Redactor {
-  const secrets = config.connections.flatMap(({ credentials, webhookSecrets }) => [...Object.values(credentials), ...webhookSecrets]);
+  const secrets = config.connections.flatMap(({ credentials, webhookSecrets }) => [
+    ...Object.values(credentials),
+    ...webhookSecrets,
+  ]);
   return createRedactor({ secrets });
 }

@@ -23,8 +23,12 @@ export function writeFirstConfig(file: string, installation: string): string {
     // `wx`: a file that appeared since is somebody's work.
     writeFileSync(file, text, { flag: 'wx' });
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') throw new Fault('input_invalid', `${file} is there already; nothing was changed`, { cause: error });
-    throw new Fault('storage_unreachable', `${file} cannot be written`, { cause: error, details: { place: directory } });
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST')
+      throw new Fault('input_invalid', `${file} is there already; nothing was changed`, { cause: error });
+    throw new Fault('storage_unreachable', `${file} cannot be written`, {
+      cause: error,
+      details: { place: directory },
+    });
   }
   return text;
 }

@@ -1,4 +1,5 @@
-import type { Session } from '#cli/host.ts';
+import { existsSync } from 'node:fs';
+import type { Session, SessionNeeds } from '#cli/host.ts';
 import type { Terminal } from '#cli/terminal.ts';
 import type { Env } from '#core/env.ts';
 import { Fault, toFault } from '#core/fault.ts';
@@ -11,8 +12,8 @@ import { dataSession, instanceSession, isLive } from './sessions.ts';
 
 export interface OpenSessionOptions {
   readonly loaded: LoadedConfig;
-  /** `heartbeat`: nothing but the worker's file is looked at, so that it works on a process that is stuck. */
-  readonly needs: 'data' | 'heartbeat';
+  /** `read`: creates nothing. `heartbeat`: nothing but the worker's file is looked at, so that it works on a process that is stuck. */
+  readonly needs: SessionNeeds;
   readonly env: Env;
   readonly pid: number;
   readonly signal: AbortSignal;
@@ -20,33 +21,56 @@ export interface OpenSessionOptions {
   readonly stderr: LogStream;
 }
 
-/** The running instance when there is one, otherwise the data itself. */
+/**
+ * The running instance when there is one, otherwise the data itself. The lock on the data decides which: a file that a dead instance
+ * left behind may name a port that belongs to another program by now.
+ */
 export async function openSession(options: OpenSessionOptions): Promise<Session> {
   const { loaded, needs, signal, terminal } = options;
   const { config } = loaded.parsed;
-  const progress = (line: string): void => terminal.progress(line);
   if (needs === 'heartbeat') return heartbeatSession(options);
   const instance = readInstance(config.dataDirectory);
-  if (instance !== undefined && (await isLive(instance))) return instanceSession(instance, signal);
-  const platform = openData(options);
-  return dataSession(platform.context, signal, progress, async () => {
-    await platform.engine.stop();
-    platform.storage.close();
-  });
+  let platform: Platform;
+  try {
+    platform = openData(options, instance === undefined ? {} : { lockWaitMs: 0 });
+  } catch (error) {
+    const fault = toFault(error);
+    if (fault.code !== 'storage_locked' || instance === undefined) throw fault;
+    if (await isLive(instance)) return instanceSession(instance, signal);
+    throw new Fault('instance_unreachable', `${fault.message}, but it does not answer`, { cause: fault });
+  }
+  return dataSession(
+    platform.context,
+    signal,
+    (line) => terminal.progress(line),
+    async () => {
+      await platform.engine.stop();
+      platform.storage.close();
+    },
+  );
 }
 
-function openData({ loaded, env, pid, stderr }: OpenSessionOptions): Platform {
+function openData(
+  { loaded, needs, env, pid, stderr }: OpenSessionOptions,
+  wait: { readonly lockWaitMs?: number },
+): Platform {
   const { config } = loaded.parsed;
   const redactor = redactorOf(config);
   // One-shot commands speak through their answer; the log only tells what went wrong, on stderr.
   const logger = createLogger({ level: 'error', streams: [stderr], redactor, clock: env.clock, component: 'weir' });
-  try {
-    return openPlatform({ config, connectors: loaded.connectors, env, logger, metrics: noMetrics, redactor, pid });
-  } catch (error) {
-    const fault = toFault(error);
-    if (fault.code !== 'storage_locked') throw fault;
-    throw new Fault('instance_unreachable', `${fault.message}, but it does not answer`, { cause: fault });
-  }
+  // Only looking must not create anything: where there is no data yet, nothing is what there is to see.
+  const empty = needs === 'read' && !existsSync(config.dataDirectory);
+  const seen = empty ? { ...config, dataDirectory: ':memory:' } : config;
+  return openPlatform({
+    config: seen,
+    connectors: loaded.connectors,
+    env,
+    logger,
+    metrics: noMetrics,
+    redactor,
+    pid,
+    ...wait,
+  });
 }
 
 function heartbeatSession(options: OpenSessionOptions): Session {
@@ -57,11 +81,21 @@ function heartbeatSession(options: OpenSessionOptions): Session {
     config: { ...loaded.parsed.config, dataDirectory: ':memory:', connections: [] },
     connectors: new Map(),
     env,
-    logger: createLogger({ level: 'error', streams: [options.stderr], redactor: redactorOf(loaded.parsed.config), clock: env.clock }),
+    logger: createLogger({
+      level: 'error',
+      streams: [options.stderr],
+      redactor: redactorOf(loaded.parsed.config),
+      clock: env.clock,
+    }),
     metrics: noMetrics,
     redactor: redactorOf(loaded.parsed.config),
     pid: options.pid,
   });
   const context = { ...platform.context, heartbeat: () => Promise.resolve(readHeartbeat(data)) };
-  return dataSession(context, signal, () => undefined, () => Promise.resolve(platform.storage.close()));
+  return dataSession(
+    context,
+    signal,
+    () => undefined,
+    () => Promise.resolve(platform.storage.close()),
+  );
 }

@@ -30,7 +30,10 @@ export interface LoadedConfig {
 }
 
 /** Where weir.yaml is: the flag, then WEIR_CONFIG, then the working directory. */
-export function configPath({ flags, env, cwd }: Pick<ReadConfigOptions, 'flags' | 'env' | 'cwd'>): { readonly file: string; readonly named: boolean } {
+export function configPath({ flags, env, cwd }: Pick<ReadConfigOptions, 'flags' | 'env' | 'cwd'>): {
+  readonly file: string;
+  readonly named: boolean;
+} {
   const named = flags.config ?? nonEmpty(env['WEIR_CONFIG']);
   return { file: resolve(cwd, named ?? CONFIG_FILE), named: named !== undefined };
 }
@@ -50,7 +53,9 @@ export async function readConfig(options: ReadConfigOptions): Promise<LoadedConf
     readFile: (path) => readFileSync(path, 'utf8'),
   };
   const connectors = await loadConnectors(options.registry, typesIn(input, options.registry));
-  const metadataSchemas: MetadataSchemas = new Map([...connectors].map(([type, connector]) => [type, connector.config]));
+  const metadataSchemas: MetadataSchemas = new Map(
+    [...connectors].map(([type, connector]) => [type, connector.config]),
+  );
   const connectorLimits = new Map([...connectors].map(([type, connector]) => [type, connector.limits]));
   return { parsed: parseConfig({ ...input, metadataSchemas, connectorLimits }), file, connectors };
 }
@@ -82,12 +87,20 @@ function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new Fault('config_invalid', `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new Fault(
+      'config_invalid',
+      `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    );
   }
 }
 
 function definedOnly({ data, host, port }: ConfigFlags): NonNullable<ParseConfigInput['flags']> {
-  return { ...(data === undefined ? {} : { data }), ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }) };
+  return {
+    ...(data === undefined ? {} : { data }),
+    ...(host === undefined ? {} : { host }),
+    ...(port === undefined ? {} : { port }),
+  };
 }
 
 function nonEmpty(value: string | undefined): string | undefined {

@@ -54,7 +54,11 @@ export async function runService(parts: ServiceParts): Promise<number> {
   }
   const drained = await drain(parts);
   unlisten();
-  terminal.note(drained ? 'stopped; everything acknowledged is stored' : `stopped after ${SERVICE_LIMITS.drainMs / 1000} s; what was going on resumes at the next start`);
+  terminal.note(
+    drained
+      ? 'stopped; everything acknowledged is stored'
+      : `stopped after ${SERVICE_LIMITS.drainMs / 1000} s; what was going on resumes at the next start`,
+  );
   return 0;
 }
 
@@ -64,7 +68,10 @@ async function drain({ env, platform, server }: ServiceParts): Promise<boolean> 
     await platform.engine.stop();
   })();
   const late = new AbortController();
-  const drained = await Promise.race([work.then(() => true), env.clock.sleep(SERVICE_LIMITS.drainMs, late.signal).then(() => false)]);
+  const drained = await Promise.race([
+    work.then(() => true),
+    env.clock.sleep(SERVICE_LIMITS.drainMs, late.signal).then(() => false),
+  ]);
   late.abort();
   removeInstance(platform.config.dataDirectory);
   platform.storage.close();
@@ -73,7 +80,8 @@ async function drain({ env, platform, server }: ServiceParts): Promise<boolean> 
 
 async function watchDisk({ env, platform }: ServiceParts, stop: AbortSignal): Promise<void> {
   // Ends with the process; every pass waits.
-  while (!stop.aborted && platform.storage.broken() === undefined) await env.clock.sleep(SERVICE_LIMITS.brokenLookMs, stop);
+  while (!stop.aborted && platform.storage.broken() === undefined)
+    await env.clock.sleep(SERVICE_LIMITS.brokenLookMs, stop);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -10,7 +10,12 @@ const LIVE_WAIT_MS = 2000; // an instance that does not answer this in time is t
 const ProblemSchema = z.object({ code: z.string(), detail: z.string().optional(), title: z.string().optional() });
 
 /** Operations on data that this process opened. */
-export function dataSession(context: Omit<OperationContext, 'signal' | 'progress'>, signal: AbortSignal, progress: (line: string) => void, close: () => Promise<void>): Session {
+export function dataSession(
+  context: Omit<OperationContext, 'signal' | 'progress'>,
+  signal: AbortSignal,
+  progress: (line: string) => void,
+  close: () => Promise<void>,
+): Session {
   return {
     kind: 'data',
     call: (operation, input) => runOperation(operation, { ...context, signal, progress }, input),
@@ -37,13 +42,22 @@ export function instanceSession({ url }: Instance, signal: AbortSignal): Session
       if (answer.status !== 200) throw toRemoteFault(answer.status, body);
       const parsed = operation.output.safeParse(body);
       if (parsed.success) return parsed.data;
-      throw new Fault('bad_upstream', `the Weir at ${url} answers in another version's form; use the weir command of its version`, { cause: parsed.error });
+      throw new Fault(
+        'bad_upstream',
+        `the Weir at ${url} answers in another version's form; use the weir command of its version`,
+        { cause: parsed.error },
+      );
     },
     close: () => Promise.resolve(),
   };
 }
 
-function send<Input, Output>(url: string, operation: Operation<Input, Output>, input: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<Answer> {
+function send<Input, Output>(
+  url: string,
+  operation: Operation<Input, Output>,
+  input: Readonly<Record<string, unknown>>,
+  signal: AbortSignal,
+): Promise<Answer> {
   const { path, rest } = fillPath(operation.http.path, input);
   const target = new URL(path, url);
   const { method } = operation.http;
@@ -55,9 +69,17 @@ function send<Input, Output>(url: string, operation: Operation<Input, Output>, i
       else reject(new Fault('instance_unreachable', `the Weir at ${url} closed the connection`, { cause: error }));
     };
     // Not fetch: it gives up on an answer after five minutes, and a first pull may take longer.
-    const asked = request(target, { method, signal, headers: body === '' ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) } }, (answer) => {
-      readText(answer).then((text) => resolve({ status: answer.statusCode ?? 0, text }), fail);
-    });
+    const asked = request(
+      target,
+      {
+        method,
+        signal,
+        headers: body === '' ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+      },
+      (answer) => {
+        readText(answer).then((text) => resolve({ status: answer.statusCode ?? 0, text }), fail);
+      },
+    );
     asked.on('error', fail).end(body);
   });
 }
@@ -83,7 +105,10 @@ function parseJson(text: string): unknown {
   }
 }
 
-function fillPath(path: string, input: Readonly<Record<string, unknown>>): { path: string; rest: Record<string, unknown> } {
+function fillPath(
+  path: string,
+  input: Readonly<Record<string, unknown>>,
+): { path: string; rest: Record<string, unknown> } {
   const rest = { ...input };
   const filled = path.replace(/:(\w+)/g, (_, name: string) => {
     const value = String(rest[name]);

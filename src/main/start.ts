@@ -40,11 +40,25 @@ export async function startWeir(options: StartOptions): Promise<number> {
   const { config } = loaded.parsed;
   for (const warning of loaded.parsed.warnings) terminal.note(`warning: ${warning.path} ${warning.problem}`);
   const redactor = redactorOf(config);
-  const logger = createLogger({ level: config.logging.level, streams: logStreams(options, loaded), redactor, clock: env.clock, component: 'weir' });
+  const logger = createLogger({
+    level: config.logging.level,
+    streams: logStreams(options, loaded),
+    redactor,
+    clock: env.clock,
+    component: 'weir',
+  });
   const metrics = createPrometheusMetrics();
   if (config.metrics.enabled) metrics.collectProcessMetrics();
   metrics.set('weir_build_info', { version, commit: 'none' }, 1);
-  const platform = openPlatform({ config, connectors: loaded.connectors, env, logger, metrics, redactor, pid: options.pid });
+  const platform = openPlatform({
+    config,
+    connectors: loaded.connectors,
+    env,
+    logger,
+    metrics,
+    redactor,
+    pid: options.pid,
+  });
   let server: RunningServer;
   try {
     server = await listen(options, loaded, platform, logger, metrics);
@@ -52,7 +66,11 @@ export async function startWeir(options: StartOptions): Promise<number> {
     platform.storage.close();
     throw error;
   }
-  writeInstance(config.dataDirectory, { pid: options.pid, url: server.url, started_at: new Date(env.clock.now()).toISOString() });
+  writeInstance(config.dataDirectory, {
+    pid: options.pid,
+    url: server.url,
+    started_at: new Date(env.clock.now()).toISOString(),
+  });
   await platform.engine.start();
   const enabled = platform.engine.connections.filter((connection) => connection.enabled).length;
   logger.info(`started with ${enabled} connectors`, { url: server.url, data: config.dataDirectory, version });
@@ -78,7 +96,13 @@ function logStreams({ stdout }: StartOptions, { parsed }: LoadedConfig): readonl
   return [stdout, openRotatingFile({ path: file, bytesMax: fileBytesMax })];
 }
 
-function listen(options: StartOptions, { parsed }: LoadedConfig, platform: Platform, logger: Logger, metrics: Parameters<typeof startServer>[0]['metrics']): Promise<RunningServer> {
+function listen(
+  options: StartOptions,
+  { parsed }: LoadedConfig,
+  platform: Platform,
+  logger: Logger,
+  metrics: Parameters<typeof startServer>[0]['metrics'],
+): Promise<RunningServer> {
   const { config } = parsed;
   const dashboard = pathToFileURL(`${options.installation}/dashboard/dist/`);
   const portFixed = options.flags.port !== undefined || (options.variables['WEIR_PORT'] ?? '') !== '';

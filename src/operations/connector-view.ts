@@ -18,7 +18,11 @@ export function findConnection(ctx: OperationContext, name: string): Connection 
 }
 
 export function worstFirst(a: ConnectorView, b: ConnectorView): number {
-  return WORST_FIRST.indexOf(a.health.status) - WORST_FIRST.indexOf(b.health.status) || (a.name < b.name ? -1 : 1);
+  return (
+    Number(b.enabled) - Number(a.enabled) ||
+    WORST_FIRST.indexOf(a.health.status) - WORST_FIRST.indexOf(b.health.status) ||
+    (a.name < b.name ? -1 : 1)
+  );
 }
 
 function toView(connection: Connection, status: ConnectionStatus, nowMs: number): ConnectorView {
@@ -61,7 +65,11 @@ function lastResult(run: Run | undefined): ConnectorView['last_result'] {
 }
 
 /** The activity at this moment, apart from the last result: never one light for two facts. */
-function activityLine(connection: Connection, { activity, resumeAtMs, streams }: ConnectionStatus, nowMs: number): string {
+function activityLine(
+  connection: Connection,
+  { activity, resumeAtMs, streams }: ConnectionStatus,
+  nowMs: number,
+): string {
   if (!connection.enabled) return 'disabled';
   switch (activity.kind) {
     case 'retrying':
@@ -73,11 +81,14 @@ function activityLine(connection: Connection, { activity, resumeAtMs, streams }:
     case 'running': {
       const [progress] = activity.progress;
       if (progress === undefined) return 'running';
-      return progress.total === undefined ? `running ${progress.stream}, ${progress.done} so far` : `running ${progress.stream}, ${progress.done}/${progress.total}`;
+      return progress.total === undefined
+        ? `running ${progress.stream}, ${progress.done} so far`
+        : `running ${progress.stream}, ${progress.done}/${progress.total}`;
     }
     case 'idle': {
       const failing = streams.find((stream) => stream.failures > 0);
-      if (failing !== undefined) return `${failing.stream} failed ${failing.failures} times in a row, next run in ${seconds((failing.dueAtMs ?? nowMs) - nowMs)}`;
+      if (failing !== undefined)
+        return `${failing.stream} failed ${failing.failures === 1 ? 'once' : `${failing.failures} times in a row`}, next run in ${seconds((failing.dueAtMs ?? nowMs) - nowMs)}`;
       return resumeAtMs !== undefined && resumeAtMs > nowMs ? `resumes in ${seconds(resumeAtMs - nowMs)}` : 'idle';
     }
   }

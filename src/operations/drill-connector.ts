@@ -15,9 +15,8 @@ export const drillConnector = defineOperation({
   changes: false,
   http: { method: 'GET', path: '/api/v1/connectors/:name' },
   input: z.strictObject({ name: connectorName }),
-  output: z.object({
+  output: connector.extend({
     schemaVersion,
-    connector,
     streams: z.array(
       z.object({
         name: z.string(),
@@ -30,9 +29,21 @@ export const drillConnector = defineOperation({
       }),
     ),
     recent_runs: z.array(run),
-    recent_failures: z.array(z.object({ time: z.string(), operation: z.string(), code: z.string(), message: z.string() })),
-    dead_letters: z.int().describe('how many are kept'),
-    recent_dead_letters: z.array(z.object({ id: z.int(), stage: z.string(), stream: z.string(), key: z.string(), code: z.string(), message: z.string(), attempts: z.int(), last_at: z.string() })),
+    recent_failures: z.array(
+      z.object({ time: z.string(), operation: z.string(), code: z.string(), message: z.string() }),
+    ),
+    recent_dead_letters: z.array(
+      z.object({
+        id: z.int(),
+        stage: z.string(),
+        stream: z.string(),
+        key: z.string(),
+        code: z.string(),
+        message: z.string(),
+        attempts: z.int(),
+        last_at: z.string(),
+      }),
+    ),
   }),
   async run(ctx, { name }) {
     const connection = findConnection(ctx, name);
@@ -46,7 +57,7 @@ export const drillConnector = defineOperation({
     ]);
     return {
       schemaVersion: SCHEMA_VERSION,
-      connector: view,
+      ...view,
       streams: streamsOf(connection).map((stream) => {
         const state = states.get(stream);
         return {
@@ -60,8 +71,12 @@ export const drillConnector = defineOperation({
         };
       }),
       recent_runs: runs.map(toRunView),
-      recent_failures: failures.map(({ atMs, operation, code, message }) => ({ time: new Date(atMs).toISOString(), operation, code, message })),
-      dead_letters: view.dead_letters,
+      recent_failures: failures.map(({ atMs, operation, code, message }) => ({
+        time: new Date(atMs).toISOString(),
+        operation,
+        code,
+        message,
+      })),
       recent_dead_letters: letters.map(({ id, stage, stream, key, code, message, attempts, lastAtMs }) => ({
         id,
         stage,

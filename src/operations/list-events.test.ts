@@ -64,14 +64,23 @@ describe('parseMoment', () => {
   test('an age is that much before now, in its unit', () => {
     const units = { s: 1000, m: 60_000, h: HOUR, d: 24 * HOUR } as const;
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 999_999 }), fc.constantFrom('s' as const, 'm' as const, 'h' as const, 'd' as const), fc.integer({ min: 0, max: 4e12 }), (amount, unit, now) => {
-        expect(parseMoment(`${amount}${unit}`, now)).toBe(now - amount * units[unit]);
-      }),
+      fc.property(
+        fc.integer({ min: 0, max: 999_999 }),
+        fc.constantFrom('s' as const, 'm' as const, 'h' as const, 'd' as const),
+        fc.integer({ min: 0, max: 4e12 }),
+        (amount, unit, now) => {
+          expect(parseMoment(`${amount}${unit}`, now)).toBe(now - amount * units[unit]);
+        },
+      ),
     );
   });
 
   test('every instant written in RFC 3339 is read as itself, whatever the zone', () => {
-    const instant = fc.date({ min: new Date('1970-01-01T00:00:00Z'), max: new Date('9999-12-30T00:00:00Z'), noInvalidDate: true });
+    const instant = fc.date({
+      min: new Date('1970-01-01T00:00:00Z'),
+      max: new Date('9999-12-30T00:00:00Z'),
+      noInvalidDate: true,
+    });
     fc.assert(
       fc.property(instant, fc.integer({ min: -23 * 60, max: 23 * 60 }), (date, zoneMinutes) => {
         const local = new Date(date.getTime() + zoneMinutes * 60_000).toISOString().slice(0, -1);
@@ -84,14 +93,20 @@ describe('parseMoment', () => {
 
   test('whatever is given, it is a finite time or one fault', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.string().map((tail) => `2026-01-31${tail}`)), (text) => {
-        try {
-          expect(parseMoment(text, NOW)).toSatisfy(Number.isFinite);
-        } catch (error) {
-          expect(error).toBeInstanceOf(Fault);
-          expect(error).toMatchObject({ code: 'input_invalid' });
-        }
-      }),
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.string().map((tail) => `2026-01-31${tail}`),
+        ),
+        (text) => {
+          try {
+            expect(parseMoment(text, NOW)).toSatisfy(Number.isFinite);
+          } catch (error) {
+            expect(error).toBeInstanceOf(Fault);
+            expect(error).toMatchObject({ code: 'input_invalid' });
+          }
+        },
+      ),
     );
   });
 });

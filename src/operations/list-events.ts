@@ -6,6 +6,7 @@ import { defineOperation, schemaVersion, SCHEMA_VERSION } from './operation.ts';
 import { cloudEvent, connectorName, kind, limitOf, severity } from './shapes.ts';
 
 const UNIT_MS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+const rfc3339 = z.union([z.iso.datetime({ offset: true }), z.iso.date()]);
 const AGO = /^(\d{1,6})([smhd])$/;
 
 const time = z.string().max(40).describe('RFC 3339, or an age such as 90s, 15m, 2h, 7d');
@@ -30,7 +31,12 @@ export const listEvents = defineOperation({
   input: eventFilter.extend({
     limit: limitOf(200, 50),
     cursor: z.string().max(64).optional().describe('next_cursor of the page before'),
-    after: z.coerce.number().int().nonnegative().optional().describe('only what was stored after this row, oldest first: for following'),
+    after: z.coerce
+      .number()
+      .int()
+      .nonnegative()
+      .optional()
+      .describe('only what was stored after this row, oldest first: for following'),
   }),
   output: z.object({
     schemaVersion,
@@ -47,9 +53,9 @@ export const listEvents = defineOperation({
       ...(cursor === undefined ? {} : { before: cursor }),
       ...(after === undefined ? {} : { after }),
     });
-    const lastRow = page.rows.at(-1)?.row ?? 0;
-    // A full page may not be all; and a row stored since `newest` was read must not come again.
-    const reached = after !== undefined && page.rows.length === limit ? lastRow : Math.max(newest, after === undefined ? 0 : lastRow);
+    const shown = Math.max(0, ...page.rows.map(({ row }) => row));
+    // A full page of followed rows may not be all; and a row stored since `newest` was read must not come again.
+    const reached = after !== undefined && page.rows.length === limit ? shown : Math.max(newest, shown);
     return {
       schemaVersion: SCHEMA_VERSION,
       items: page.rows.map(({ event }) => ({ ...toCloudEvent(event) })),
@@ -59,7 +65,10 @@ export const listEvents = defineOperation({
   },
 });
 
-function toTimelineFilter({ connector, since, until, ...rest }: z.infer<typeof eventFilter>, nowMs: number): Omit<TimelineQuery, 'tenants' | 'limit'> {
+function toTimelineFilter(
+  { connector, since, until, ...rest }: z.infer<typeof eventFilter>,
+  nowMs: number,
+): Omit<TimelineQuery, 'tenants' | 'limit'> {
   const query = {
     ...rest,
     connection: connector,
@@ -73,9 +82,14 @@ function toTimelineFilter({ connector, since, until, ...rest }: z.infer<typeof e
 /** `2026-01-01T00:00:00Z` or an age such as `15m` → milliseconds since the epoch. Throws `input_invalid`. */
 export function parseMoment(text: string, nowMs: number): number {
   const [, amount, unit] = AGO.exec(text) ?? [];
-  if (amount !== undefined && (unit === 's' || unit === 'm' || unit === 'h' || unit === 'd')) return nowMs - Number(amount) * UNIT_MS[unit];
-  // Date.parse takes '-1' for a year: only what begins like a date is given to it.
-  const ms = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(ms)) throw new Fault('input_invalid', `${JSON.stringify(text)} is neither a time (2026-01-31T14:00:00Z) nor an age (90s, 15m, 2h, 7d)`);
+  if (amount !== undefined && (unit === 's' || unit === 'm' || unit === 'h' || unit === 'd'))
+    return nowMs - Number(amount) * UNIT_MS[unit];
+  // Date.parse takes much more than times ('-1', 30 February): only what RFC 3339 allows is given to it. A date alone is its midnight in UTC.
+  const ms = rfc3339.safeParse(text.toUpperCase()).success ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(ms))
+    throw new Fault(
+      'input_invalid',
+      `${JSON.stringify(text)} is neither a time (2026-01-31T14:00:00Z) nor an age (90s, 15m, 2h, 7d)`,
+    );
   return ms;
 }

@@ -10,7 +10,10 @@ export const listNeighbours = defineOperation({
   role: 'viewer',
   changes: false,
   http: { method: 'GET', path: '/api/v1/neighbours' },
-  input: z.strictObject({ connector: connectorName, key: z.string().min(1).max(1024).describe('key of the document, as search shows it') }),
+  input: z.strictObject({
+    connector: connectorName,
+    key: z.string().min(1).max(1024).describe('key of the document, as search shows it'),
+  }),
   output: z.object({
     schemaVersion,
     neighbours: z.array(
@@ -18,7 +21,10 @@ export const listNeighbours = defineOperation({
         direction: z.enum(['out', 'in']),
         rel: z.string(),
         to: z.string().describe('the target as the link says it'),
-        document: z.object({ connector: z.string(), key: z.string(), title: z.string(), url: z.string().nullable() }).nullable().describe('the document at the other end, when there is one'),
+        document: z
+          .object({ connector: z.string(), key: z.string(), title: z.string(), url: z.string().nullable() })
+          .nullable()
+          .describe('the document at the other end, when there is one'),
       }),
     ),
   }),
@@ -32,7 +38,10 @@ export const listNeighbours = defineOperation({
         direction,
         rel,
         to,
-        document: document === undefined ? null : { connector: document.connection, key: document.key, title: document.title, url: document.url ?? null },
+        document:
+          document === undefined
+            ? null
+            : { connector: document.connection, key: document.key, title: document.title, url: document.url ?? null },
       })),
     };
   },

@@ -12,7 +12,9 @@ export type Role = (typeof ROLES)[number];
 
 /** Grows only when a field is removed or changes its meaning. */
 export const SCHEMA_VERSION = 1 as const; // `as const`: object literals keep it as 1, not number
-export const schemaVersion = z.literal(SCHEMA_VERSION).describe('grows only when a field is removed or changes its meaning');
+export const schemaVersion = z
+  .literal(SCHEMA_VERSION)
+  .describe('grows only when a field is removed or changes its meaning');
 
 export interface OperationContext {
   readonly env: Env;
@@ -50,11 +52,19 @@ export function defineOperation<Input extends ZodObject, Output>(
 }
 
 /** Checks what a caller sent and runs it. Throws `input_invalid` with every problem at once, or what the operation throws. */
-export async function runOperation<Input, Output>(operation: Operation<Input, Output>, ctx: OperationContext, input: unknown): Promise<Output> {
+export async function runOperation<Input, Output>(
+  operation: Operation<Input, Output>,
+  ctx: OperationContext,
+  input: unknown,
+): Promise<Output> {
   const parsed = operation.input.safeParse(input);
   if (!parsed.success) {
     const problems = parsed.error.issues.map((issue) => ({ path: `/${issue.path.join('/')}`, problem: issue.message }));
-    throw new Fault('input_invalid', `${operation.name}: ${problems.map(({ path, problem }) => `${path}: ${problem}`).join('; ')}`, { problems });
+    throw new Fault(
+      'input_invalid',
+      `${operation.name}: ${problems.map(({ path, problem }) => `${path}: ${problem}`).join('; ')}`,
+      { problems },
+    );
   }
   // The operation's own schema has just produced it.
   return operation.run(ctx, parsed.data as Input);

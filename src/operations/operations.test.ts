@@ -1,154 +1,41 @@
 // Every operation on a real engine and a real SQLite in memory; the source is a list, the clock moves only when a test moves it.
 
 import { afterEach, describe, expect, test } from 'vitest';
-import { z } from 'zod';
-import type { CheckFinding, Connector } from '#core/connector.ts';
-import { sealEvent, type EventDraft } from '#core/event.ts';
+import type { CheckFinding } from '#core/connector.ts';
+import { sealEvent } from '#core/event.ts';
 import { Fault } from '#core/fault.ts';
 import type { Timeline, TimelineRow } from '#core/timeline.ts';
-import { Engine } from '#engine/engine.ts';
-import type { Connection } from '#engine/connection.ts';
-import { openSqliteStorage } from '#storage/sqlite/storage.ts';
-import { createLogger } from '#telemetry/logger.ts';
-import { noMetrics } from '#telemetry/metrics.ts';
-import { createRedactor } from '#telemetry/redaction.ts';
 import { HOSTILE_TEXTS } from '#testing/hostile-text.ts';
-import { SimulatedClock } from '#testing/simulated-clock.ts';
-import { simulatedRandom } from '#testing/simulated-random.ts';
 import { checkConnections } from './check-connections.ts';
 import { drillConnector } from './drill-connector.ts';
 import { listConnectors } from './list-connectors.ts';
 import { listEvents } from './list-events.ts';
 import { listNeighbours } from './list-neighbours.ts';
-import { runOperation, ROLES, type Operation, type OperationContext } from './operation.ts';
+import { draft, openWeir, SLICE_MS, TIME } from './fixtures/open-weir.ts';
+import { runOperation, ROLES, type Operation } from './operation.ts';
 import { getQueueStats, peekQueue } from './queue.ts';
 import { OPERATIONS } from './registry.ts';
 import { runConnector } from './run-connector.ts';
 import { searchDocuments } from './search-documents.ts';
 import { getWorkerLag } from './worker-lag.ts';
 
-const SLICE_MS = 10_000;
-const TIME = '2025-12-31T23:00:00.000Z';
-
-/** What the source gives, page by page; a page may take time, fail as a whole, or hold records that cannot be read. */
-interface SourcePage {
-  readonly events?: readonly EventDraft[];
-  readonly takesMs?: number;
-  readonly throws?: Fault;
-  readonly failedKey?: string;
-}
-
-function draft(key: string, change: Partial<EventDraft> = {}): EventDraft {
-  return { kind: 'document', op: 'upsert', key, version: 1, time: TIME, data: null, ...change };
-}
-
-interface Source {
-  pages: readonly SourcePage[];
-  findings: readonly CheckFinding[];
-}
-
-function sampleConnector(source: Source): Connector {
-  return {
-    type: 'sample',
-    version: '1.0.0',
-    title: 'Sample',
-    stability: 'stable',
-    config: z.object({}),
-    limits: { callTimeoutMs: 60_000, pollIntervalMsDefault: 60_000 },
-    check: () => Promise.resolve(source.findings),
-    streams: {
-      pages: {
-        title: 'Pages',
-        cursor: z.number(),
-        async *pull(ctx, from) {
-          for (let at = typeof from === 'number' ? from : 0; at < source.pages.length; at += 1) {
-            const { events = [], takesMs = 0, throws, failedKey } = source.pages[at] ?? {};
-            await ctx.call('list', async () => {
-              await ctx.clock.sleep(takesMs);
-              if (throws !== undefined) throw throws;
-            });
-            const failures = failedKey === undefined ? [] : [{ key: failedKey, code: 'record_invalid' as const, message: 'no title' }];
-            yield { events, cursor: at + 1, failures };
-          }
-        },
-      },
-    },
-  };
-}
-
 const undo: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const step of undo.splice(0)) await step();
 });
 
-function weir({ deliver = true } = {}) {
-  const clock = new SimulatedClock();
-  const env = { clock, random: simulatedRandom(3) };
-  const storage = openSqliteStorage({ data: ':memory:', clock });
-  const source: Source = { pages: [], findings: [] };
-  const connection = (name: string, tenant: string, enabled = true): Connection => ({
-    tenant,
-    connection: name,
-    connector: sampleConnector(source),
-    enabled,
-    config: {},
-    schedule: { kind: 'interval', pollIntervalMs: 3_600_000 },
-    batchSize: 50,
-    allowedPaths: [],
-    guard: {},
-  });
-  const redactor = createRedactor({ secrets: [] });
-  const engine = new Engine({
-    env,
-    ...storage,
-    connections: [connection('wiki', 'default'), connection('off', 'default', false), connection('theirs', 'other')],
-    queue: { eventsMax: 10_000, bytesMax: 1e9 },
-    scheduler: { runsMax: 4, runsPerTypeMax: 4, sliceMs: SLICE_MS },
-    health: { p95MsMax: 2000, errorRatioMax: 0.1, callsMin: 10, windowMs: 3_600_000 },
-    logger: createLogger({ level: 'error', streams: [], redactor, clock }),
-    metrics: noMetrics,
-    redact: (text) => redactor.redactText(text),
-    pid: 1,
-    writeHeartbeat: () => Promise.resolve(),
-    housekeepStorage: () => Promise.resolve(0),
-    walBytes: () => 0,
-  });
-  if (deliver) engine.startDelivery();
-  const progress: string[] = [];
-  const context: OperationContext = {
-    env,
-    engine,
-    log: storage.log,
-    store: storage.store,
-    tenants: ['default'],
-    signal: new AbortController().signal,
-    heartbeat: () => Promise.resolve(undefined),
-    progress: (line) => void progress.push(line),
-  };
-  async function settle<T>(promise: Promise<T>): Promise<T> {
-    let settled = false;
-    const noted = promise.finally(() => (settled = true));
-    noted.catch(() => undefined);
-    for (let step = 0; !settled && step < 20_000; step += 1) await clock.advance(20);
-    expect(settled).toBe(true);
-    return noted;
-  }
-  /** Runs it as every surface does, and holds the answer against its own schema: nothing missing, nothing more. */
-  async function ask<Input, Output>(operation: Operation<Input, Output>, input: unknown = {}, change: Partial<OperationContext> = {}): Promise<Output> {
-    const answer = await settle(runOperation(operation, { ...context, ...change }, input));
-    expect(operation.output.parse(answer)).toEqual(answer);
-    return answer;
-  }
-  undo.push(async () => {
-    await settle(engine.stop());
-    storage.close();
-  });
-  return { ask, settle, clock, source, storage, engine, context, progress };
+function weir(options: Parameters<typeof openWeir>[0] = {}): ReturnType<typeof openWeir> {
+  const opened = openWeir(options);
+  undo.push(opened.close);
+  return opened;
 }
 
 function refused(operation: Operation<never, unknown>, input: unknown, code: string, message: RegExp): Promise<void> {
   const { context } = weir();
-  return expect(runOperation(operation, context, input)).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+  return expect(runOperation(operation, context, input)).rejects.toMatchObject({
+    code,
+    message: expect.stringMatching(message),
+  });
 }
 
 describe('the registry', () => {
@@ -166,14 +53,21 @@ describe('the registry', () => {
   test('an unknown member is refused by every operation', async () => {
     const { context } = weir();
     for (const operation of OPERATIONS) {
-      await expect(runOperation(operation, context, { nosuch: 1 })).rejects.toMatchObject({ code: 'input_invalid', message: expect.stringContaining('nosuch') });
+      await expect(runOperation(operation, context, { nosuch: 1 })).rejects.toMatchObject({
+        code: 'input_invalid',
+        message: expect.stringContaining('nosuch'),
+      });
     }
   });
 
   test('all that is wrong with an input is said at once, with the place of each', async () => {
-    await expect(runOperation(listEvents, weir().context, { kind: 'x', severity: 'y', limit: 'many' })).rejects.toMatchObject({
+    await expect(
+      runOperation(listEvents, weir().context, { kind: 'x', severity: 'y', limit: 'many' }),
+    ).rejects.toMatchObject({
       code: 'input_invalid',
-      problems: [{ path: '/kind' }, { path: '/severity' }, { path: '/limit' }].map((one): unknown => expect.objectContaining(one)),
+      problems: [{ path: '/kind' }, { path: '/severity' }, { path: '/limit' }].map((one): unknown =>
+        expect.objectContaining(one),
+      ),
     });
   });
 });
@@ -186,15 +80,22 @@ describe('list and drill', () => {
 
   test('drill tells the cursor, the newest runs first, failures with their operation, and what could not be read', async () => {
     const { ask, settle, engine, source } = weir();
-    source.pages = [{ events: [draft('a')], failedKey: 'broken' }, { throws: new Fault('upstream_unavailable', 'the wiki is down') }];
+    source.pages = [
+      { events: [draft('a')], failedKey: 'broken' },
+      { throws: new Fault('upstream_unavailable', 'the wiki is down') },
+    ];
     expect((await ask(runConnector, { name: 'wiki' })).result).toBe('failed');
     await settle(engine.flushCalls());
     const drill = await ask(drillConnector, { name: 'wiki' });
     expect(drill.streams).toMatchObject([{ name: 'pages', cursor: 1, events_total: 1 }]);
     expect(drill.recent_runs[0]).toMatchObject({ outcome: 'failed', code: 'upstream_unavailable' });
-    expect(drill.recent_failures[0]).toMatchObject({ operation: 'list', message: 'the wiki is down', code: 'upstream_unavailable' });
+    expect(drill.recent_failures[0]).toMatchObject({
+      operation: 'list',
+      message: 'the wiki is down',
+      code: 'upstream_unavailable',
+    });
     expect(drill).toMatchObject({ dead_letters: 1, recent_dead_letters: [{ key: 'broken', message: 'no title' }] });
-    expect(drill.connector.health.status).not.toBe('healthy');
+    expect(drill.health.status).not.toBe('healthy');
   });
 
   test.for(['nosuch', 'theirs'])('drill and run of %s are not found', async (name) => {
@@ -207,7 +108,10 @@ describe('run', () => {
   test('waits until the sinks have what came, so that a search that follows finds it', async () => {
     const { ask, source, progress } = weir();
     source.pages = [{ events: [draft('a', { title: 'Alpha', text: 'the first letter' })] }];
-    expect(await ask(runConnector, { name: 'wiki' })).toMatchObject({ result: 'succeeded', runs: [{ stream: 'pages', outcome: 'succeeded', counts: { appended: 1 } }] });
+    expect(await ask(runConnector, { name: 'wiki' })).toMatchObject({
+      result: 'succeeded',
+      runs: [{ stream: 'pages', outcome: 'succeeded', counts: { appended: 1 } }],
+    });
     expect((await ask(searchDocuments, { words: 'letter' })).total).toBe(1);
     expect(progress).not.toEqual([]);
   });
@@ -232,7 +136,11 @@ describe('run', () => {
 });
 
 describe('check', () => {
-  const wrong: CheckFinding = { ok: false, message: 'the path is gone', fault: new Fault('source_missing', 'gone', { details: { connection: 'wiki' } }) };
+  const wrong: CheckFinding = {
+    ok: false,
+    message: 'the path is gone',
+    fault: new Fault('source_missing', 'gone', { details: { connection: 'wiki' } }),
+  };
 
   test('tests what is enabled and belongs to the tenant; one wrong finding makes it not ok, with code and hint', async () => {
     const { ask, source } = weir();
@@ -260,7 +168,10 @@ describe('check', () => {
   test('of one that is switched off but asked for by name tests it', async () => {
     const { ask, source } = weir();
     source.findings = [wrong];
-    expect(await ask(checkConnections, { connector: 'off' })).toMatchObject({ ok: false, connectors: [{ name: 'off' }] });
+    expect(await ask(checkConnections, { connector: 'off' })).toMatchObject({
+      ok: false,
+      connectors: [{ name: 'off' }],
+    });
   });
 });
 
@@ -270,7 +181,13 @@ describe('events', () => {
     parts.source.pages = [
       {
         events: [
-          draft('a', { kind: 'signal', severity: 'high', tags: ['ci'], title: 'Build broken', time: '2025-12-31T21:00:00.000Z' }),
+          draft('a', {
+            kind: 'signal',
+            severity: 'high',
+            tags: ['ci'],
+            title: 'Build broken',
+            time: '2025-12-31T21:00:00.000Z',
+          }),
           draft('b', { kind: 'signal', severity: 'low', title: 'Build mended', time: '2025-12-31T22:00:00.000Z' }),
           draft('c', { title: 'A page', time: '2025-12-31T23:00:00.000Z' }),
         ],
@@ -310,14 +227,23 @@ describe('events', () => {
   test('are CloudEvents with the tenant, the connector and the severity as extensions', async () => {
     const { ask } = await withEvents();
     expect((await ask(listEvents, { severity: 'high' })).items).toMatchObject([
-      { specversion: '1.0', source: '/tenants/default/connectors/wiki/pages', type: 'weir.sample.pages.upsert', subject: 'a', tenantid: 'default', connectorid: 'wiki', severity: 'high', data: { title: 'Build broken' } },
+      {
+        specversion: '1.0',
+        source: '/tenants/default/connectors/wiki/pages',
+        type: 'weir.sample.pages.upsert',
+        subject: 'a',
+        tenantid: 'default',
+        connectorid: 'wiki',
+        severity: 'high',
+        data: { title: 'Build broken' },
+      },
     ]);
   });
 
   test('following with after gives each event once, oldest first, however small the pages', async () => {
     const { ask } = await withEvents();
     const seen: string[] = [];
-    for (let after = 0, more = true; more; ) {
+    for (let after = 0, more = true; more;) {
       const page = await ask(listEvents, { after, limit: 1 });
       seen.push(...page.items.map(({ subject }) => subject));
       more = page.items.length > 0;
@@ -330,20 +256,34 @@ describe('events', () => {
     const { ask, context } = await withEvents();
     const { rows } = await context.store.timeline.query({ tenants: ['default'], limit: 10 });
     const newest = Math.max(...rows.map(({ row }) => row));
-    const raced = { ...context.store.timeline, newest: () => Promise.resolve(newest - 1), query: () => Promise.resolve({ rows: rows as readonly TimelineRow[], next: undefined }) };
+    const raced = {
+      ...context.store.timeline,
+      newest: () => Promise.resolve(newest - 1),
+      query: () => Promise.resolve({ rows: rows as readonly TimelineRow[], next: undefined }),
+    };
     const store = { ...context.store, timeline: raced as unknown as Timeline }; // only what the operation calls
     expect((await ask(listEvents, {}, { store })).newest).toBe(newest);
     expect((await ask(listEvents, { after: 0 }, { store })).newest).toBe(newest);
   });
 
-  test.for([{ since: 'yesterday' }, { until: '2026-13-01' }, { kind: 'x' }, { limit: 0 }, { limit: 201 }, { after: -1 }, { after: 1.5 }])('%j is refused', async (input) => {
+  test.for([
+    { since: 'yesterday' },
+    { until: '2026-13-01' },
+    { kind: 'x' },
+    { limit: 0 },
+    { limit: 201 },
+    { after: -1 },
+    { after: 1.5 },
+  ])('%j is refused', async (input) => {
     await refused(listEvents, input, 'input_invalid', /./);
   });
 
   test('a cursor that no page gave is refused or finds nothing, but never fails', async () => {
     const { ask } = await withEvents();
     for (const cursor of ['x', '0', '-1', "'; DROP TABLE timeline; --", '9'.repeat(64)]) {
-      await ask(listEvents, { cursor }).catch((error: unknown) => expect(error).toMatchObject({ code: 'input_invalid' }));
+      await ask(listEvents, { cursor }).catch((error: unknown) =>
+        expect(error).toMatchObject({ code: 'input_invalid' }),
+      );
     }
   });
 });
@@ -351,15 +291,35 @@ describe('events', () => {
 describe('search and neighbours', () => {
   test('a result has the names that scripts rely on; hits are marked', async () => {
     const { ask, source } = weir();
-    source.pages = [{ events: [draft('a.md', { title: 'Alpha', text: 'one\n\nthe weir holds', url: 'file:///a.md#L{line}' })] }];
+    source.pages = [
+      { events: [draft('a.md', { title: 'Alpha', text: 'one\n\nthe weir holds', url: 'file:///a.md#L{line}' })] },
+    ];
     await ask(runConnector, { name: 'wiki' });
     const { results } = await ask(searchDocuments, { words: 'weir' });
-    expect(results).toMatchObject([{ connector: 'wiki', tenant: 'default', key: 'a.md', title: 'Alpha', url: 'file:///a.md#L3', line: 3, snippet: expect.stringContaining('\u0002weir\u0003'), time: TIME }]);
+    expect(results).toMatchObject([
+      {
+        connector: 'wiki',
+        tenant: 'default',
+        key: 'a.md',
+        title: 'Alpha',
+        url: 'file:///a.md#L3',
+        line: 3,
+        snippet: expect.stringContaining('\u0002weir\u0003'),
+        time: TIME,
+      },
+    ]);
   });
 
   test('a score tells hits apart even where the library is small', async () => {
     const { ask, source } = weir();
-    source.pages = [{ events: [draft('a', { title: 'A', text: 'weir weir weir' }), draft('b', { title: 'B', text: `weir ${'water '.repeat(200)}` })] }];
+    source.pages = [
+      {
+        events: [
+          draft('a', { title: 'A', text: 'weir weir weir' }),
+          draft('b', { title: 'B', text: `weir ${'water '.repeat(200)}` }),
+        ],
+      },
+    ];
     await ask(runConnector, { name: 'wiki' });
     const [first, second] = (await ask(searchDocuments, { words: 'weir' })).results;
     expect(first?.score).toBeGreaterThan(second?.score ?? Number.POSITIVE_INFINITY);
@@ -368,7 +328,8 @@ describe('search and neighbours', () => {
 
   test('whatever the words are, the answer is an answer', async () => {
     const { ask } = weir();
-    for (const words of HOSTILE_TEXTS.filter((text) => text !== '' && text.length <= 500)) expect((await ask(searchDocuments, { words })).total).toBe(0);
+    for (const words of HOSTILE_TEXTS.filter((text) => text !== '' && text.length <= 500))
+      expect((await ask(searchDocuments, { words })).total).toBe(0);
   });
 
   test('no words, too many letters and too many results are refused', async () => {
@@ -379,15 +340,22 @@ describe('search and neighbours', () => {
 
   test('neighbours tells both directions, and a target that is not in the library as the link says it', async () => {
     const { ask, source } = weir();
-    const links = [{ rel: 'links', to: 'b' }, { rel: 'links', to: 'https://example.com/' }];
+    const links = [
+      { rel: 'links', to: 'b' },
+      { rel: 'links', to: 'https://example.com/' },
+    ];
     source.pages = [{ events: [draft('a', { title: 'A', links }), draft('b', { title: 'B' })] }];
     await ask(runConnector, { name: 'wiki' });
     expect((await ask(listNeighbours, { connector: 'wiki', key: 'a' })).neighbours).toEqual([
       { direction: 'out', rel: 'links', to: 'b', document: { connector: 'wiki', key: 'b', title: 'B', url: null } },
       { direction: 'out', rel: 'links', to: 'https://example.com/', document: null },
     ]);
-    expect((await ask(listNeighbours, { connector: 'wiki', key: 'b' })).neighbours).toMatchObject([{ direction: 'in', document: { key: 'a' } }]);
-    await expect(ask(listNeighbours, { connector: 'wiki', key: 'nosuch' })).rejects.toMatchObject({ code: 'not_found' });
+    expect((await ask(listNeighbours, { connector: 'wiki', key: 'b' })).neighbours).toMatchObject([
+      { direction: 'in', document: { key: 'a' } },
+    ]);
+    await expect(ask(listNeighbours, { connector: 'wiki', key: 'nosuch' })).rejects.toMatchObject({
+      code: 'not_found',
+    });
     await expect(ask(listNeighbours, { connector: 'theirs', key: 'a' })).rejects.toMatchObject({ code: 'not_found' });
   });
 });
@@ -395,18 +363,33 @@ describe('search and neighbours', () => {
 describe('queue and worker', () => {
   test('stats of an empty queue', async () => {
     const { sinks, ...rest } = await weir().ask(getQueueStats);
-    expect(rest).toEqual({ schemaVersion: 1, queue_name: 'ingestion:queue', size: 0, max_size: 10_000, usage_pct: 0, backpressure: false, oldest_age_seconds: null });
+    expect(rest).toEqual({
+      schemaVersion: 1,
+      queue_name: 'ingestion:queue',
+      size: 0,
+      max_size: 10_000,
+      usage_pct: 0,
+      backpressure: false,
+      oldest_age_seconds: null,
+    });
     expect(sinks.map(({ lag }) => lag)).toEqual(sinks.map(() => 0));
   });
 
   test('45 of 10000 is 0.45 percent, and peek shows the oldest first', async () => {
     const { ask, settle, context, engine, clock, storage } = weir({ deliver: false });
     await storage.log.register('timeline');
-    const events = Array.from({ length: 45 }, (_, index) => sealEvent({ tenant: 'default', connection: 'wiki', connector: 'sample', stream: 'pages' }, draft(`k${index}`)));
+    const events = Array.from({ length: 45 }, (_, index) =>
+      sealEvent({ tenant: 'default', connection: 'wiki', connector: 'sample', stream: 'pages' }, draft(`k${index}`)),
+    );
     for (const event of events) await settle(context.log.append({ events: [event] }));
     const waitedMs = clock.now() - Date.UTC(2026, 0, 1);
     await clock.advance(60_000 - waitedMs);
-    expect(await ask(getQueueStats)).toMatchObject({ size: 45, usage_pct: 0.45, backpressure: false, sinks: [{ name: 'timeline', lag: 45 }] });
+    expect(await ask(getQueueStats)).toMatchObject({
+      size: 45,
+      usage_pct: 0.45,
+      backpressure: false,
+      sinks: [{ name: 'timeline', lag: 45 }],
+    });
     const { oldest_age_seconds: age } = await ask(getQueueStats);
     expect(age).toBeGreaterThan(55);
     expect(age).toBeLessThanOrEqual(61);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Fault } from '#core/fault.ts';
+import type { Run } from '#core/store.ts';
 import { streamsOf } from '#engine/connection.ts';
 import { findConnection, toRunView } from './connector-view.ts';
 import { defineOperation, schemaVersion, SCHEMA_VERSION } from './operation.ts';
@@ -24,12 +25,25 @@ export const runConnector = defineOperation({
       throw new Fault('not_found', `connector ${name} has no stream ${stream}; it has ${streams.join(', ')}`);
     }
     const runs = [];
+    const endings = [];
     for (const one of stream === undefined ? streams : [stream]) {
-      runs.push(...(await ctx.engine.pullToEnd(connection, one, { signal: ctx.signal, acceptDeletes, progress: ctx.progress })));
+      const slices = await ctx.engine.pullToEnd(connection, one, {
+        signal: ctx.signal,
+        acceptDeletes,
+        progress: ctx.progress,
+      });
+      runs.push(...slices);
+      endings.push(resultOf(slices));
     }
     await ctx.engine.settled(ctx.signal);
-    const views = runs.map(toRunView);
-    const worst = views.some(({ outcome }) => outcome === 'failed' || outcome === 'yielded') ? 'failed' : views.some(({ outcome }) => outcome === 'partial') ? 'partial' : 'succeeded';
-    return { schemaVersion: SCHEMA_VERSION, result: worst, runs: views };
+    const result =
+      endings.find((ending) => ending === 'failed') ?? endings.find((ending) => ending === 'partial') ?? 'succeeded';
+    return { schemaVersion: SCHEMA_VERSION, result, runs: runs.map(toRunView) };
   },
 });
+
+/** Slices of one stream in order: only the last says whether its end was reached; what failed in any of them makes it partial. */
+function resultOf(slices: readonly Run[]): 'succeeded' | 'partial' | 'failed' {
+  if (slices.at(-1)?.outcome !== 'succeeded') return 'failed';
+  return slices.some(({ counts }) => counts.failed > 0) ? 'partial' : 'succeeded';
+}

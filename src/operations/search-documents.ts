@@ -10,7 +10,11 @@ export const searchDocuments = defineOperation({
   changes: false,
   http: { method: 'GET', path: '/api/v1/search' },
   input: z.strictObject({
-    words: z.string().min(1).max(LIBRARY_LIMITS.queryCharsMax).describe('all words must occur; "quoted words" stand together; when no document has all, any is enough'),
+    words: z
+      .string()
+      .min(1)
+      .max(LIBRARY_LIMITS.queryCharsMax)
+      .describe('all words must occur; "quoted words" stand together; when no document has all, any is enough'),
     connector: connectorName.optional(),
     limit: limitOf(LIBRARY_LIMITS.resultsMax, 20),
   }),
@@ -33,7 +37,12 @@ export const searchDocuments = defineOperation({
     ),
   }),
   async run(ctx, { words, connector, limit }) {
-    const page = await ctx.store.library.search({ tenants: ctx.tenants, words, limit, ...(connector === undefined ? {} : { connection: connector }) });
+    const page = await ctx.store.library.search({
+      tenants: ctx.tenants,
+      words,
+      limit,
+      ...(connector === undefined ? {} : { connection: connector }),
+    });
     return {
       schemaVersion: SCHEMA_VERSION,
       total: page.total,
@@ -46,7 +55,7 @@ export const searchDocuments = defineOperation({
         url: url ?? null,
         line: line ?? null,
         snippet,
-        score: Math.round(score * 1000) / 1000,
+        score: Number(score.toPrecision(4)),
         time,
       })),
     };

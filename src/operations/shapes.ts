@@ -5,7 +5,8 @@ import { RUN_OUTCOMES } from '#core/store.ts';
 /** RFC 3339 in UTC, or null. */
 export const moment = z.string().nullable();
 export const connectorName = z.string().min(1).max(63).describe('name of the connector in weir.yaml');
-export const limitOf = (max: number, usual: number) => z.coerce.number().int().min(1).max(max).default(usual).describe(`at most ${max}`);
+export const limitOf = (max: number, usual: number) =>
+  z.coerce.number().int().min(1).max(max).default(usual).describe(`at most ${max}`);
 export const kind = z.enum(KINDS);
 export const severity = z.enum(SEVERITIES);
 

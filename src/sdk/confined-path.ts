@@ -28,7 +28,8 @@ async function realPathOf(path: string, shown: string): Promise<string> {
     return await realpath(path);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'ENOENT' || code === 'ENOTDIR') throw new Fault('source_missing', `${shown} does not exist`, { cause: error });
+    if (code === 'ENOENT' || code === 'ENOTDIR')
+      throw new Fault('source_missing', `${shown} does not exist`, { cause: error });
     throw new Fault('permission_missing', `${shown} cannot be read by this user`, { cause: error });
   }
 }

@@ -2,6 +2,7 @@
 
 import { sealEvent, type EventDraft, type SealedEvent } from '#core/event.ts';
 import type { AppendResult, Checkpoint, LogEntry } from '#core/event-log.ts';
+import type { JsonValue } from '#core/json.ts';
 import type { Fence } from '#core/leases.ts';
 import { partitionLeaseName, streamLeaseName, type StreamRef } from '#core/names.ts';
 import { PARTITIONS, partitionOf } from '#core/partition.ts';
@@ -78,7 +79,7 @@ export function holdPartition(
 
 export async function checkpointOf(
   session: StorageSession,
-  cursor: Checkpoint['cursor'],
+  cursor: JsonValue,
   of: StreamRef = SAMPLE_STREAM,
 ): Promise<Checkpoint> {
   return { stream: of, connectorVersion: '1.0.0', cursor, fence: await hold(session, streamLeaseName(of)) };

@@ -101,7 +101,8 @@ export class LogModel {
       const state = this.stateOf(checkpoint.stream);
       const reconcileDue = checkpoint.reconcile === undefined ? state.reconcileDue : checkpoint.reconcile === 'due';
       const { cursor, connectorVersion } = checkpoint;
-      this.streams.set(streamKeyOf(state), { ...state, cursor, connectorVersion, cursorAtMs: nowMs, reconcileDue });
+      const moved = cursor === undefined ? {} : { cursor, connectorVersion, cursorAtMs: nowMs };
+      this.streams.set(streamKeyOf(state), { ...state, ...moved, reconcileDue });
       for (const failure of failures)
         this.#keep(failure.key, { ...checkpoint.stream, stage: 'pull', attempts: 1, ...failure }, nowMs);
     }

@@ -21,7 +21,7 @@ export class SimulatedClock implements Clock {
   }
 
   now(): number {
-    return this.#wallMs;
+    return Math.floor(this.#wallMs);
   }
 
   monotonic(): number {
@@ -37,8 +37,9 @@ export class SimulatedClock implements Clock {
     const { promise, resolve } = Promise.withResolvers<void>();
     const sleeper: Sleeper = { wakeAtMs: this.#monotonicMs + ms, order: this.#order++, wake: resolve };
     this.#sleepers.push(sleeper);
-    signal?.addEventListener('abort', () => this.#drop(sleeper), { once: true });
-    return promise;
+    const stop = (): void => this.#drop(sleeper);
+    signal?.addEventListener('abort', stop, { once: true });
+    return promise.finally(() => signal?.removeEventListener('abort', stop));
   }
 
   /** How many sleepers wait: lets a test see that something is idle. */

@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const AUTHOR = 'Ada <ada@example.com> 1767225600 +0000';
-const ENV = { ...process.env, GIT_CONFIG_GLOBAL: '/dev/null', GIT_AUTHOR_NAME: 'Ada', GIT_AUTHOR_EMAIL: 'ada@example.com', GIT_COMMITTER_NAME: 'Ada', GIT_COMMITTER_EMAIL: 'ada@example.com' };
+const ENV = {
+  ...process.env,
+  GIT_CONFIG_GLOBAL: '/dev/null',
+  GIT_AUTHOR_NAME: 'Ada',
+  GIT_AUTHOR_EMAIL: 'ada@example.com',
+  GIT_COMMITTER_NAME: 'Ada',
+  GIT_COMMITTER_EMAIL: 'ada@example.com',
+};
 
 export interface TemporaryRepository {
   /** A folder with `weir.yaml` and, below `repo/`, the repository it reads. */
@@ -18,7 +25,8 @@ export interface TemporaryRepository {
 export function temporaryRepository(weirYaml: string = GIT_ONLY): TemporaryRepository {
   const folder = mkdtempSync(join(tmpdir(), 'weir-process-'));
   const repo = join(folder, 'repo');
-  const git = (...args: string[]): string => execFileSync('git', ['-C', repo, ...args], { env: ENV, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  const git = (...args: string[]): string =>
+    execFileSync('git', ['-C', repo, ...args], { env: ENV, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
   execFileSync('git', ['init', '-q', '-b', 'main', repo], { env: ENV });
   writeFileSync(join(folder, 'weir.yaml'), weirYaml);
   return {

@@ -14,7 +14,11 @@ export interface CommandResult {
 
 /** One `weir` command, run to its end. */
 export async function weir(cwd: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<CommandResult> {
-  const child = spawn(process.execPath, [BIN, ...args], { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [BIN, ...args], {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)];
   return { code: await endOf(child), stdout: stdout(), stderr: stderr() };
 }
@@ -39,8 +43,16 @@ export interface RunningWeir {
 }
 
 /** `weir start` on a free port, ready when it prints its address. */
-export async function startWeir(cwd: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<RunningWeir> {
-  const child = spawn(process.execPath, [BIN, 'start', '--port', '0', ...args], { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+export async function startWeir(
+  cwd: string,
+  args: readonly string[] = [],
+  env: NodeJS.ProcessEnv = {},
+): Promise<RunningWeir> {
+  const child = spawn(process.execPath, [BIN, 'start', '--port', '0', ...args], {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const stdout = collect(child.stdout);
   const stderr = collect(child.stderr);
   const closed = endOf(child);

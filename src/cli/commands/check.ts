@@ -11,7 +11,8 @@ interface CheckFlags extends GlobalFlags {
 export async function check(host: CliHost, flags: CheckFlags, name?: string): Promise<number> {
   const { terminal } = host;
   const config = await host.validateConfig(flags);
-  for (const warning of config.warnings) terminal.note(`${terminal.paintNote('yellow', 'warning:')} ${toPlainLine(warning, 500)}`);
+  for (const warning of config.warnings)
+    terminal.note(`${terminal.paintNote('yellow', 'warning:')} ${toPlainLine(warning, 500)}`);
   if (flags.offline === true) {
     if (terminal.json) terminal.document({ schemaVersion: 1, ok: true, file: config.file, connectors: [] });
     else terminal.line(`${toPlainText(config.file)} is valid: ${config.connections} connectors.`);
@@ -23,8 +24,13 @@ export async function check(host: CliHost, flags: CheckFlags, name?: string): Pr
     else {
       terminal.line(`${toPlainText(config.file)} is valid: ${config.connections} connectors.`);
       for (const connector of answer.connectors) {
-        terminal.line(`${connector.name}: ${connector.ok ? terminal.paint('green', 'ok') : terminal.paint('red', 'not ok')}`);
-        for (const { ok, message, hint } of connector.findings) terminal.line(`  ${ok ? '+' : '-'} ${terminal.fit(message, 500)}${hint === null ? '' : ` (${terminal.fit(hint, 500)})`}`);
+        terminal.line(
+          `${connector.name}: ${connector.ok ? terminal.paint('green', 'ok') : terminal.paint('red', 'not ok')}`,
+        );
+        for (const { ok, message, hint } of connector.findings)
+          terminal.line(
+            `  ${ok ? '+' : '-'} ${terminal.fit(message, 500)}${hint === null ? '' : ` (${terminal.fit(hint, 500)})`}`,
+          );
       }
     }
     return answer.ok ? EXIT.done : EXIT.unwell;

@@ -11,7 +11,11 @@ export async function show(host: CliHost, flags: GlobalFlags): Promise<number> {
       terminal,
       [
         { title: 'Setting', text: ({ key }) => key },
-        { title: 'Value', text: ({ value }) => value, shrink: true },
+        {
+          title: 'Value',
+          text: ({ value }) => (typeof value === 'string' ? value : JSON.stringify(value)),
+          shrink: true,
+        },
         { title: 'Origin', text: ({ origin }) => origin },
       ],
       settings,

@@ -20,22 +20,30 @@ export function drill(host: CliHost, flags: GlobalFlags, name: string): Promise<
       showStreams(terminal, answer);
       showHistory(terminal, answer);
     }
-    return exitOfHealth(answer.connector.enabled ? [answer.connector.health.status] : []);
+    return exitOfHealth(answer.enabled ? [answer.health.status] : []);
   });
 }
 
-function showHealth(terminal: Terminal, { connector }: Answer): void {
+function showHealth(terminal: Terminal, connector: Answer): void {
   const { status, reason, metrics } = connector.health;
-  terminal.line(`Connector: ${terminal.fit(connector.name, NAME_CHARS_MAX)} (${connector.type}, tenant ${connector.tenant})`);
+  terminal.line(
+    `Connector: ${terminal.fit(connector.name, NAME_CHARS_MAX)} (${connector.type}, tenant ${connector.tenant})`,
+  );
   terminal.line(`Health: ${terminal.paint(healthStyle(status), healthText(terminal, status))}`);
   terminal.line(`Reason: ${terminal.fit(reason, MESSAGE_CHARS_MAX)}`);
   terminal.line(`Now: ${terminal.fit(connector.activity, MESSAGE_CHARS_MAX)}`);
-  terminal.line(`Last result: ${connector.last_result ?? 'none yet'}; last success ${connector.last_success ?? 'never'}; next run ${connector.next_run ?? 'not planned'}`);
+  terminal.line(
+    `Last result: ${connector.last_result ?? 'none yet'}; last success ${connector.last_success ?? 'never'}; next run ${connector.next_run ?? 'not planned'}`,
+  );
   terminal.line();
   terminal.line('Metrics (Last 60 Minutes):');
   terminal.line(`  Total Calls: ${metrics.total_calls}`);
   terminal.line(`  Error Rate: ${metrics.total_calls === 0 ? 'N/A' : `${(metrics.error_rate * 100).toFixed(1)}%`}`);
-  for (const [label, value] of [['P50', metrics.p50_ms], ['P95', metrics.p95_ms], ['P99', metrics.p99_ms]] as const) {
+  for (const [label, value] of [
+    ['P50', metrics.p50_ms],
+    ['P95', metrics.p95_ms],
+    ['P99', metrics.p99_ms],
+  ] as const) {
     terminal.line(`  ${label} Latency: ${value === null ? 'N/A' : `${value}ms`}`);
   }
   terminal.line();
@@ -46,13 +54,19 @@ function showStreams(terminal: Terminal, { streams, dead_letters: kept, recent_d
   terminal.line();
   terminal.line('Streams:');
   for (const stream of streams) {
-    const cursor = stream.cursor === null ? 'no cursor yet' : `cursor ${terminal.fit(JSON.stringify(stream.cursor), 100)}`;
-    terminal.line(`  ${stream.name}: ${stream.events_total} events, ${cursor}${stream.cursor_at === null ? '' : `, moved ${stream.cursor_at}`}`);
+    const cursor =
+      stream.cursor === null ? 'no cursor yet' : `cursor ${terminal.fit(JSON.stringify(stream.cursor), 100)}`;
+    terminal.line(
+      `  ${stream.name}: ${stream.events_total} events, ${cursor}${stream.cursor_at === null ? '' : `, moved ${stream.cursor_at}`}`,
+    );
   }
   if (letters.length === 0) return;
   terminal.line();
   terminal.line(`Dead letters (${kept} kept, newest ${letters.length}):`);
-  for (const letter of letters) terminal.line(`  - ${letter.last_at}: ${letter.stage} ${terminal.fit(letter.key, 80)} - ${terminal.fit(letter.message, MESSAGE_CHARS_MAX)} [${letter.code}]`);
+  for (const letter of letters)
+    terminal.line(
+      `  - ${letter.last_at}: ${letter.stage} ${terminal.fit(letter.key, 80)} - ${terminal.fit(letter.message, MESSAGE_CHARS_MAX)} [${letter.code}]`,
+    );
 }
 
 function showHistory(terminal: Terminal, { recent_runs: runs, recent_failures: failures }: Answer): void {
@@ -61,11 +75,18 @@ function showHistory(terminal: Terminal, { recent_runs: runs, recent_failures: f
   for (const run of runs) {
     const { appended, unchanged, deleted, failed, skipped } = run.counts;
     const left = Object.entries(skipped).map(([reason, count]) => `${count} ${reason}`);
-    const counts = [`${appended} new`, `${unchanged} known`, `${deleted} deleted`, `${failed} failed`, ...left].join(', ');
-    terminal.line(`  - ${run.started_at}: ${run.stream} ${run.outcome} - ${counts}${run.message === null ? '' : ` (${terminal.fit(run.message, MESSAGE_CHARS_MAX)})`}`);
+    const counts = [`${appended} new`, `${unchanged} known`, `${deleted} deleted`, `${failed} failed`, ...left].join(
+      ', ',
+    );
+    terminal.line(
+      `  - ${run.started_at}: ${run.stream} ${run.outcome} - ${counts}${run.message === null ? '' : ` (${terminal.fit(run.message, MESSAGE_CHARS_MAX)})`}`,
+    );
   }
   terminal.line();
   terminal.line(`Recent Failures (Last ${failures.length}):`);
   if (failures.length === 0) terminal.line('  none');
-  for (const { time, operation, message } of failures) terminal.line(`  - ${time}: ${terminal.fit(operation, NAME_CHARS_MAX)} - ${terminal.fit(message, MESSAGE_CHARS_MAX)}`);
+  for (const { time, operation, message } of failures)
+    terminal.line(
+      `  - ${time}: ${terminal.fit(operation, NAME_CHARS_MAX)} - ${terminal.fit(message, MESSAGE_CHARS_MAX)}`,
+    );
 }

@@ -31,7 +31,8 @@ export function events(host: CliHost, flags: EventFlags): Promise<number> {
     const answer = await session.call(listEvents, { ...filter, limit });
     if (flags.follow === true) return follow(host, session, filter, answer);
     const { terminal } = host;
-    if (terminal.json) terminal.document({ schemaVersion: answer.schemaVersion, items: answer.items, next_cursor: answer.next_cursor });
+    if (terminal.json)
+      terminal.document({ schemaVersion: answer.schemaVersion, items: answer.items, next_cursor: answer.next_cursor });
     else if (answer.items.length === 0) terminal.line('No event matches.');
     else renderTable(terminal, columnsOf(terminal), answer.items);
     return EXIT.done;
@@ -39,8 +40,14 @@ export function events(host: CliHost, flags: EventFlags): Promise<number> {
 }
 
 /** What is there first, oldest on top, then what comes, until interrupted. */
-async function follow(host: CliHost, session: Session, filter: Readonly<Record<string, unknown>>, first: Awaited<ReturnType<typeof listEvents.run>>): Promise<number> {
-  if (session.kind === 'data') throw new Fault('instance_unreachable', 'no Weir is running on this data directory, so nothing new will come; start one with `weir start`');
+async function follow(
+  host: CliHost,
+  session: Session,
+  filter: Readonly<Record<string, unknown>>,
+  first: Awaited<ReturnType<typeof listEvents.run>>,
+): Promise<number> {
+  if (session.kind === 'data')
+    throw new Fault('instance_missing', 'no Weir is running on this data directory, so nothing new will come');
   const { terminal, signal } = host;
   for (const item of first.items.toReversed()) show(terminal, item);
   let after = first.newest;
@@ -71,7 +78,11 @@ function renderLine(terminal: Terminal, item: Item): void {
 function columnsOf(terminal: Terminal): readonly Column<Item>[] {
   return [
     { title: 'Time', text: ({ time }) => time },
-    { title: 'Severity', text: (item) => textOf(item['severity'], '-'), paint: (text, item) => paintSeverity(terminal, text, textOf(item['severity'], '-')) },
+    {
+      title: 'Severity',
+      text: (item) => textOf(item['severity'], '-'),
+      paint: (text, item) => paintSeverity(terminal, text, textOf(item['severity'], '-')),
+    },
     { title: 'Connector', text: (item) => textOf(item['connectorid'], '-') },
     { title: 'Type', text: ({ type }) => type },
     { title: 'Title', text: (item) => titleOf(item), shrink: true },

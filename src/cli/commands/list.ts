@@ -33,8 +33,16 @@ function columnsOf(terminal: Terminal): readonly Column<ConnectorView>[] {
       text: (row) => (row.enabled ? healthText(terminal, row.health.status) : '- disabled'),
       paint: (text, row) => terminal.paint(row.enabled ? healthStyle(row.health.status) : 'dim', text),
     },
-    { title: 'P95 (ms)', align: 'right', text: ({ health }) => (health.metrics.p95_ms === null ? 'N/A' : `${Math.round(health.metrics.p95_ms)}`) },
-    { title: 'Error %', align: 'right', text: ({ health }) => (health.metrics.total_calls === 0 ? 'N/A' : (health.metrics.error_rate * 100).toFixed(1)) },
+    {
+      title: 'P95 (ms)',
+      align: 'right',
+      text: ({ health }) => (health.metrics.p95_ms === null ? 'N/A' : `${Math.round(health.metrics.p95_ms)}`),
+    },
+    {
+      title: 'Error %',
+      align: 'right',
+      text: ({ health }) => (health.metrics.total_calls === 0 ? 'N/A' : (health.metrics.error_rate * 100).toFixed(1)),
+    },
     { title: 'Calls (60m)', align: 'right', text: ({ health }) => String(health.metrics.total_calls) },
     { title: 'Circuit', text: (row) => row.circuit_state.replace('_', '-') },
     { title: 'Events', align: 'right', text: (row) => String(row.events_total) },

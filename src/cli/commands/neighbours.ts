@@ -11,14 +11,19 @@ export function neighbours(host: CliHost, flags: GlobalFlags, connector: string,
     const answer = await session.call(listNeighbours, { connector, key });
     const { terminal } = host;
     if (terminal.json) terminal.document(answer);
-    else if (answer.neighbours.length === 0) terminal.line(`Nothing links to or from ${toPlainLine(key, EVENT_LIMITS.keyCharsMax)}.`);
+    else if (answer.neighbours.length === 0)
+      terminal.line(`Nothing links to or from ${toPlainLine(key, EVENT_LIMITS.keyCharsMax)}.`);
     else {
       renderTable(
         terminal,
         [
           { title: '', text: ({ direction }) => (direction === 'out' ? '->' : '<-') },
           { title: 'Rel', text: ({ rel }) => rel },
-          { title: 'Document', text: ({ direction, document, to }) => document?.key ?? (direction === 'out' ? to : ''), shrink: true },
+          {
+            title: 'Document',
+            text: ({ direction, document, to }) => document?.key ?? (direction === 'out' ? to : ''),
+            shrink: true,
+          },
           { title: 'Title', text: ({ document }) => document?.title ?? '(not in the library)' },
         ],
         answer.neighbours,

@@ -13,8 +13,17 @@ export function stats(host: CliHost, flags: GlobalFlags): Promise<number> {
       return EXIT.done;
     }
     const age = answer.oldest_age_seconds === null ? 'nothing waits' : `oldest waits ${answer.oldest_age_seconds} s`;
-    terminal.line(`${answer.queue_name}: ${answer.size} of ${answer.max_size} events (${answer.usage_pct} %), ${age}, backpressure ${answer.backpressure ? 'on: pulls pause' : 'off'}`);
-    renderTable(terminal, [{ title: 'Sink', text: ({ name }) => name }, { title: 'Lag', align: 'right', text: ({ lag }) => String(lag) }], answer.sinks);
+    terminal.line(
+      `${answer.queue_name}: ${answer.size} of ${answer.max_size} events (${answer.usage_pct} %), ${age}, backpressure ${answer.backpressure ? 'on: pulls pause' : 'off'}`,
+    );
+    renderTable(
+      terminal,
+      [
+        { title: 'Sink', text: ({ name }) => name },
+        { title: 'Lag', align: 'right', text: ({ lag }) => String(lag) },
+      ],
+      answer.sinks,
+    );
     return EXIT.done;
   });
 }

@@ -12,23 +12,33 @@ interface RunFlags extends GlobalFlags {
 }
 
 export function run(host: CliHost, flags: RunFlags, name: string): Promise<number> {
-  return withSession(host, flags, async (session) => {
-    host.terminal.progress(`pulling ${name}`);
-    const done = new AbortController();
-    const watching = session.kind === 'instance' ? showProgress(host, session, name, done.signal) : Promise.resolve();
-    const pulling = session.call(runConnector, given({ name, stream: flags.stream, accept_deletes: flags.acceptDeletes }));
-    const answer = await pulling.finally(() => done.abort());
-    await watching;
-    const { terminal } = host;
-    if (terminal.json) terminal.document(answer);
-    else {
-      for (const { stream, outcome, counts, message } of answer.runs) {
-        const { appended, unchanged, deleted, failed } = counts;
-        terminal.line(`${name}/${stream}: ${outcome} - ${appended} new, ${unchanged} known, ${deleted} deleted, ${failed} failed${message === null ? '' : ` (${terminal.fit(message, MESSAGE_CHARS_MAX)})`}`);
+  return withSession(
+    host,
+    flags,
+    async (session) => {
+      host.terminal.progress(`pulling ${name}`);
+      const done = new AbortController();
+      const watching = session.kind === 'instance' ? showProgress(host, session, name, done.signal) : Promise.resolve();
+      const pulling = session.call(
+        runConnector,
+        given({ name, stream: flags.stream, accept_deletes: flags.acceptDeletes }),
+      );
+      const answer = await pulling.finally(() => done.abort());
+      await watching;
+      const { terminal } = host;
+      if (terminal.json) terminal.document(answer);
+      else {
+        for (const { stream, outcome, counts, message } of answer.runs) {
+          const { appended, unchanged, deleted, failed } = counts;
+          terminal.line(
+            `${name}/${stream}: ${outcome} - ${appended} new, ${unchanged} known, ${deleted} deleted, ${failed} failed${message === null ? '' : ` (${terminal.fit(message, MESSAGE_CHARS_MAX)})`}`,
+          );
+        }
       }
-    }
-    return answer.result === 'succeeded' ? EXIT.done : EXIT.unwell;
-  });
+      return answer.result === 'succeeded' ? EXIT.done : EXIT.unwell;
+    },
+    'data',
+  );
 }
 
 const PROGRESS_EVERY_MS = 1000;

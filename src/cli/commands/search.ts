@@ -15,7 +15,10 @@ const HIT = /\u0002([^\u0003]*)\u0003/g;
 export function search(host: CliHost, flags: SearchFlags, ...words: string[]): Promise<number> {
   return withSession(host, flags, async (session) => {
     const asked = words.join(' ');
-    const answer = await session.call(searchDocuments, given({ words: asked, connector: flags.connector, limit: flags.limit }));
+    const answer = await session.call(
+      searchDocuments,
+      given({ words: asked, connector: flags.connector, limit: flags.limit }),
+    );
     const { terminal } = host;
     if (terminal.json) {
       terminal.document(answer);
@@ -23,11 +26,14 @@ export function search(host: CliHost, flags: SearchFlags, ...words: string[]): P
     }
     if (answer.total === 0) terminal.line(`No document matches ${toPlainLine(asked)}.`);
     for (const { connector, key, title, url, line, snippet } of answer.results) {
-      terminal.line(`${terminal.paint('bold', terminal.fit(title, 200))}  ${terminal.paint('dim', `${connector}:${terminal.fit(key, 500)}${line === null ? '' : `:${line}`}`)}`);
+      terminal.line(
+        `${terminal.paint('bold', terminal.fit(title, 200))}  ${terminal.paint('dim', `${connector}:${terminal.fit(key, 500)}${line === null ? '' : `:${line}`}`)}`,
+      );
       terminal.line(`  ${highlight(terminal, snippet)}`);
       if (url !== null) terminal.line(`  ${terminal.paint('cyan', terminal.fit(url, 500))}`);
     }
-    if (answer.total > answer.results.length) terminal.note(`${answer.results.length} of ${answer.total} shown; --limit shows more.`);
+    if (answer.total > answer.results.length)
+      terminal.note(`${answer.results.length} of ${answer.total} shown; --limit shows more.`);
     return EXIT.done;
   });
 }

@@ -1,7 +1,12 @@
-import type { CliHost, GlobalFlags, Session } from '../host.ts';
+import type { CliHost, GlobalFlags, Session, SessionNeeds } from '../host.ts';
 
 /** Opens the way to the data, and closes it whatever happens. */
-export async function withSession<T>(host: CliHost, flags: GlobalFlags, use: (session: Session) => Promise<T>, needs: 'data' | 'heartbeat' = 'data'): Promise<T> {
+export async function withSession<T>(
+  host: CliHost,
+  flags: GlobalFlags,
+  use: (session: Session) => Promise<T>,
+  needs: SessionNeeds = 'read',
+): Promise<T> {
   const session = await host.openSession(flags, needs);
   try {
     return await use(session);

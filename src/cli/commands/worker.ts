@@ -12,7 +12,10 @@ export function lag(host: CliHost, flags: GlobalFlags): Promise<number> {
       const { terminal } = host;
       if (terminal.json) terminal.document(answer);
       else if (answer.lag_seconds === null) terminal.line('No worker has run on this data directory yet.');
-      else terminal.line(`Last heartbeat ${answer.lag_seconds} s ago (process ${answer.pid ?? 'unknown'}, limit ${answer.limit_seconds} s): ${answer.alive ? 'alive' : 'late'}.`);
+      else
+        terminal.line(
+          `Last heartbeat ${answer.lag_seconds} s ago (process ${answer.pid ?? 'unknown'}, limit ${answer.limit_seconds} s): ${answer.alive ? 'alive' : 'late'}.`,
+        );
       return answer.alive ? EXIT.done : EXIT.unwell;
     },
     'heartbeat',

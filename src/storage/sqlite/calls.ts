@@ -19,9 +19,13 @@ export class SqliteCalls implements CallStore {
     this.#upsertMinute = db.prepare(`
       INSERT INTO call_minute (tenant, connection, minute, operation, succeeded, failed, sketch) VALUES (?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT DO UPDATE SET succeeded = excluded.succeeded, failed = excluded.failed, sketch = excluded.sketch`);
-    this.#insertFailure = db.prepare('INSERT INTO call_failure (tenant, connection, at_ms, operation, code, message) VALUES (?, ?, ?, ?, ?, ?)');
+    this.#insertFailure = db.prepare(
+      'INSERT INTO call_failure (tenant, connection, at_ms, operation, code, message) VALUES (?, ?, ?, ?, ?, ?)',
+    );
     this.#minutes = db.prepare('SELECT * FROM call_minute WHERE tenant = ? AND connection = ? AND minute >= ?');
-    this.#failures = db.prepare('SELECT * FROM call_failure WHERE tenant = ? AND connection = ? ORDER BY at_ms DESC, id DESC LIMIT ?');
+    this.#failures = db.prepare(
+      'SELECT * FROM call_failure WHERE tenant = ? AND connection = ? ORDER BY at_ms DESC, id DESC LIMIT ?',
+    );
     this.#forgetMinutes = db.prepare('DELETE FROM call_minute WHERE minute < ?');
     this.#forgetFailures = db.prepare(`
       DELETE FROM call_failure WHERE id IN (

@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { Fault, type FaultCode } from '#core/fault.ts';
-import { textAt } from './row.ts';
+import { numberAt, textAt } from './row.ts';
 
 const SQLITE_VERSION_MIN = [3, 51, 3] as const; // earlier ones can corrupt a WAL file when two connections write at once
 const BUSY_TIMEOUT_MS = 5000;
@@ -13,6 +13,7 @@ export function openDatabase(file: string): DatabaseSync {
   let db: DatabaseSync | undefined;
   try {
     db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true, defensive: true });
+    claim(db, file);
     configure(db);
     proveSettings(db, file);
     return db;
@@ -38,15 +39,41 @@ function configure(db: DatabaseSync): void {
   `);
 }
 
+const APPLICATION_ID = 0x57454952; // 'WEIR', https://sqlite.org/pragma.html#pragma_application_id
+
+/** A valid database of another program is left as it is. */
+function claim(db: DatabaseSync, file: string): void {
+  const id = numberAt(db.prepare('PRAGMA application_id').get(), 'application_id');
+  if (id === APPLICATION_ID) return;
+  const tables = numberAt(db.prepare('SELECT count(*) AS count FROM sqlite_schema').get(), 'count');
+  if (id !== 0 || tables > 0)
+    throw new Fault('storage_broken', `${file}: it is not a Weir database but another program's`, {
+      details: { place: file },
+    });
+  db.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
+}
+
 /** Asserted after a write: other builds of SQLite change `synchronous` silently at the first one. */
 function proveSettings(db: DatabaseSync, file: string): void {
-  db.exec('CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL) STRICT');
+  db.exec(
+    'CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL) STRICT',
+  );
   const journal = pragma(db, 'journal_mode');
   const expected = file === ':memory:' ? 'memory' : 'wal';
-  if (journal !== expected) throw new Fault('storage_unreachable', `${file}: the file system refuses write-ahead logging (got ${String(journal)})`, { details: { place: file } });
-  if (pragma(db, 'synchronous') !== 2) throw new Fault('storage_unreachable', `${file}: synchronous=FULL could not be set`, { details: { place: file } });
+  if (journal !== expected)
+    throw new Fault(
+      'storage_unreachable',
+      `${file}: the file system refuses write-ahead logging (got ${String(journal)})`,
+      { details: { place: file } },
+    );
+  if (pragma(db, 'synchronous') !== 2)
+    throw new Fault('storage_unreachable', `${file}: synchronous=FULL could not be set`, { details: { place: file } });
   const version = textAt(db.prepare('SELECT sqlite_version() AS version').get(), 'version');
-  if (isOlder(version)) throw new Fault('tool_missing', `SQLite ${version} is older than ${SQLITE_VERSION_MIN.join('.')}; it comes with Node, so a newer Node is needed`);
+  if (isOlder(version))
+    throw new Fault(
+      'tool_missing',
+      `SQLite ${version} is older than ${SQLITE_VERSION_MIN.join('.')}; it comes with Node, so a newer Node is needed`,
+    );
 }
 
 function pragma(db: DatabaseSync, name: 'journal_mode' | 'synchronous'): unknown {
@@ -76,7 +103,8 @@ const SQLITE_CODES: Readonly<Record<number, { readonly code: FaultCode; readonly
 /** What SQLite throws → Fault. `place` is the file, for the message; a Fault passes unchanged. */
 export function toStorageFault(thrown: unknown, place: string): Fault {
   if (thrown instanceof Fault) return thrown;
-  const extended = thrown instanceof Error && 'errcode' in thrown && typeof thrown.errcode === 'number' ? thrown.errcode : undefined;
+  const extended =
+    thrown instanceof Error && 'errcode' in thrown && typeof thrown.errcode === 'number' ? thrown.errcode : undefined;
   const known = extended === undefined ? undefined : SQLITE_CODES[extended & 0xff];
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   if (known === undefined) return new Fault('internal', `${place}: ${message}`, { cause: thrown, details: { place } });

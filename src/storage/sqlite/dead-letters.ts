@@ -40,7 +40,19 @@ export class SqliteDeadLetters implements DeadLetterStore {
     const { tenant, connection, stream } = of;
     const payload = failure.payload === undefined ? null : JSON.stringify(failure.payload).slice(0, PAYLOAD_CHARS_MAX);
     const { key, code, message } = failure;
-    this.#upsert.run({ tenant, connection, stage: PULL_STAGE, stream, key, eventId: '', code, message, payload, attempts: 1, nowMs });
+    this.#upsert.run({
+      tenant,
+      connection,
+      stage: PULL_STAGE,
+      stream,
+      key,
+      eventId: '',
+      code,
+      message,
+      payload,
+      attempts: 1,
+      nowMs,
+    });
   }
 
   /** Inside the transaction of a commit: an event that its sink refuses for good. */
@@ -48,7 +60,19 @@ export class SqliteDeadLetters implements DeadLetterStore {
     const { tenant, connection, stream, key, id: eventId } = letter.entry.event;
     const payload = JSON.stringify(letter.entry.event);
     const { code, message, attempts } = letter;
-    this.#upsert.run({ tenant, connection, stage: sink, stream, key, eventId, code, message, payload, attempts, nowMs });
+    this.#upsert.run({
+      tenant,
+      connection,
+      stage: sink,
+      stream,
+      key,
+      eventId,
+      code,
+      message,
+      payload,
+      attempts,
+      nowMs,
+    });
   }
 }
 

@@ -11,7 +11,9 @@ export class SqliteEntities implements EntityStore {
     this.#live = db.prepare(`
       SELECT key, version FROM entity
       WHERE tenant = ? AND connection = ? AND stream = ? AND key > ? AND deleted = 0 ORDER BY key LIMIT ?`);
-    this.#count = db.prepare('SELECT count(*) AS count FROM entity WHERE tenant = ? AND connection = ? AND stream = ? AND deleted = 0');
+    this.#count = db.prepare(
+      'SELECT count(*) AS count FROM entity WHERE tenant = ? AND connection = ? AND stream = ? AND deleted = 0',
+    );
   }
 
   live(of: StreamRef, afterKey: string | undefined, limit: number): Promise<readonly Entity[]> {

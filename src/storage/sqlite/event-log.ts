@@ -113,7 +113,10 @@ export class SqliteEventLog implements EventLog {
   #beforeOldest(part: number): Mark {
     const oldest = this.#sql.selectOldest.get(part);
     if (oldest === undefined) return this.#options.positions.head(part);
-    return { n: numberAt(oldest, 'n') - 1, bytesTotal: numberAt(oldest, 'bytes_total') - Buffer.byteLength(textAt(oldest, 'payload')) };
+    return {
+      n: numberAt(oldest, 'n') - 1,
+      bytesTotal: numberAt(oldest, 'bytes_total') - Buffer.byteLength(textAt(oldest, 'payload')),
+    };
   }
 
   #moveReader(reader: string, part: number, mark: Mark): void {
@@ -127,11 +130,18 @@ export class SqliteEventLog implements EventLog {
     return Promise.resolve(rows.map(toEntry));
   }
 
-  commit(reader: string, partition: number, position: number, fence: Fence, deadLetters: readonly DeadLetterDraft[] = []): Promise<'committed' | 'fenced'> {
+  commit(
+    reader: string,
+    partition: number,
+    position: number,
+    fence: Fence,
+    deadLetters: readonly DeadLetterDraft[] = [],
+  ): Promise<'committed' | 'fenced'> {
     return this.#options.writer.submit(() => {
       const settled = this.settle(reader, partition, position, fence);
       if (settled === 'moved') {
-        for (const letter of deadLetters) this.#options.deadLetters.putRejected(reader, letter, this.#options.clock.now());
+        for (const letter of deadLetters)
+          this.#options.deadLetters.putRejected(reader, letter, this.#options.clock.now());
       }
       return settled === 'fenced' ? 'fenced' : 'committed';
     }, deadLetters.length + 1);
@@ -160,7 +170,12 @@ export class SqliteEventLog implements EventLog {
   peek(tenants: readonly string[], limit: number): Promise<readonly LogEntry[]> {
     const entries: LogEntry[] = [];
     for (let part = 0; part < PARTITIONS; part += 1) {
-      const rows = this.#sql.selectOfTenants.all(part, this.#options.positions.slowest(part).n, JSON.stringify(tenants), limit);
+      const rows = this.#sql.selectOfTenants.all(
+        part,
+        this.#options.positions.slowest(part).n,
+        JSON.stringify(tenants),
+        limit,
+      );
       entries.push(...rows.map(toEntry));
     }
     entries.sort((a, b) => a.observedAtMs - b.observedAtMs);
@@ -197,7 +212,10 @@ export class SqliteEventLog implements EventLog {
 
 function checkBatch(batch: AppendBatch): number {
   if (batch.events.length > LOG_LIMITS.appendEventsMax) {
-    throw new Fault('input_invalid', `${batch.events.length} events in one append; at most ${LOG_LIMITS.appendEventsMax}`);
+    throw new Fault(
+      'input_invalid',
+      `${batch.events.length} events in one append; at most ${LOG_LIMITS.appendEventsMax}`,
+    );
   }
   if (batch.checkpoint === undefined && (batch.failures ?? []).length > 0) {
     throw new Fault('input_invalid', 'failures need the checkpoint that covers them');
@@ -206,5 +224,9 @@ function checkBatch(batch: AppendBatch): number {
 }
 
 function toEntry(row: Row): LogEntry {
-  return { position: numberAt(row, 'n'), observedAtMs: numberAt(row, 'at_ms'), event: eventOfPayload(textAt(row, 'payload')) };
+  return {
+    position: numberAt(row, 'n'),
+    observedAtMs: numberAt(row, 'at_ms'),
+    event: eventOfPayload(textAt(row, 'payload')),
+  };
 }

@@ -16,7 +16,10 @@ const HAS_TOKEN = /[\p{L}\p{N}\p{Co}]/u; // what the unicode61 tokenizer keeps
  */
 export function toFtsQuery(words: string): FtsQuery | undefined {
   const terms: string[] = [];
-  for (const [, phrase, word] of words.slice(0, LIBRARY_LIMITS.queryCharsMax).replaceAll('\0', ' ').matchAll(QUOTED_OR_WORD)) {
+  for (const [, phrase, word] of words
+    .slice(0, LIBRARY_LIMITS.queryCharsMax)
+    .replaceAll('\0', ' ')
+    .matchAll(QUOTED_OR_WORD)) {
     const term = phrase ?? word ?? '';
     if (HAS_TOKEN.test(term)) terms.push(`"${term}"`);
     if (terms.length === LIBRARY_LIMITS.queryTermsMax) break;

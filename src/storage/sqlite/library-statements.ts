@@ -17,8 +17,12 @@ export function prepareLibraryStatements(db: DatabaseSync) {
     insertDoc: db.prepare(`
       INSERT INTO doc (tenant, connection, stream, key, version, deleted, title, url, text, time)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`),
-    selectDoc: db.prepare('SELECT id, version, deleted, title, text FROM doc WHERE tenant = ? AND connection = ? AND stream = ? AND key = ?'),
-    updateDoc: db.prepare('UPDATE doc SET version = ?, deleted = ?, title = ?, url = ?, text = ?, time = ? WHERE tenant = ? AND id = ?'),
+    selectDoc: db.prepare(
+      'SELECT id, version, deleted, title, text FROM doc WHERE tenant = ? AND connection = ? AND stream = ? AND key = ?',
+    ),
+    updateDoc: db.prepare(
+      'UPDATE doc SET version = ?, deleted = ?, title = ?, url = ?, text = ?, time = ? WHERE tenant = ? AND id = ?',
+    ),
     insertText: db.prepare('INSERT INTO doc_text (rowid, title, text) VALUES (?, ?, ?)'),
     deleteText: db.prepare("INSERT INTO doc_text (doc_text, rowid, title, text) VALUES ('delete', ?, ?, ?)"),
     insertLink: db.prepare('INSERT INTO link (tenant, doc_id, target, rel) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING'),

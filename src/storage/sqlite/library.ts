@@ -3,7 +3,15 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Event } from '#core/event.ts';
 import type { LogEntry } from '#core/event-log.ts';
 import type { Fence } from '#core/leases.ts';
-import { LIBRARY_LIMITS, type DocumentRef, type Library, type Neighbour, type SearchPage, type SearchQuery, type SearchResult } from '#core/library.ts';
+import {
+  LIBRARY_LIMITS,
+  type DocumentRef,
+  type Library,
+  type Neighbour,
+  type SearchPage,
+  type SearchQuery,
+  type SearchResult,
+} from '#core/library.ts';
 import type { SqliteEventLog } from './event-log.ts';
 import { toFtsQuery } from './fts-query.ts';
 import type { GroupCommit } from './group-commit.ts';
@@ -44,7 +52,18 @@ export class SqliteLibrary implements Library {
     const title = gone ? '' : (event.title ?? key);
     const text = gone ? '' : (event.text ?? '');
     const url = gone ? null : (event.url ?? null);
-    const inserted = this.#sql.insertDoc.run(tenant, connection, stream, key, version, gone ? 1 : 0, title, url, text, time);
+    const inserted = this.#sql.insertDoc.run(
+      tenant,
+      connection,
+      stream,
+      key,
+      version,
+      gone ? 1 : 0,
+      title,
+      url,
+      text,
+      time,
+    );
     if (inserted.changes === 1) {
       if (!gone) this.#index(Number(inserted.lastInsertRowid), event, title, text);
       return;
@@ -78,7 +97,12 @@ export class SqliteLibrary implements Library {
     const filter = { expression, tenants: JSON.stringify(tenants), connection: connection ?? null };
     const total = numberAt(this.#sql.countHits.get(filter), 'total');
     if (total === 0) return { total, results: [] };
-    const rows = this.#sql.selectHits.all({ ...filter, open: HIT_OPEN, close: HIT_CLOSE, limit: Math.min(Math.max(limit, 1), LIBRARY_LIMITS.resultsMax) });
+    const rows = this.#sql.selectHits.all({
+      ...filter,
+      open: HIT_OPEN,
+      close: HIT_CLOSE,
+      limit: Math.min(Math.max(limit, 1), LIBRARY_LIMITS.resultsMax),
+    });
     return { total, results: rows.map(toResult) };
   }
 
@@ -87,7 +111,12 @@ export class SqliteLibrary implements Library {
     if (docs.length === 0) return Promise.resolve(undefined);
     const neighbours: Neighbour[] = [];
     for (const doc of docs) {
-      const out = this.#sql.selectOut.all({ tenant: of.tenant, id: numberAt(doc, 'id'), connection: of.connection, limit: LIBRARY_LIMITS.neighboursMax });
+      const out = this.#sql.selectOut.all({
+        tenant: of.tenant,
+        id: numberAt(doc, 'id'),
+        connection: of.connection,
+        limit: LIBRARY_LIMITS.neighboursMax,
+      });
       const inwards = this.#sql.selectIn.all({
         tenant: of.tenant,
         connection: of.connection,

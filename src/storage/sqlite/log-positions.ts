@@ -28,7 +28,8 @@ export class LogPositions {
     this.#readers.clear();
     for (let part = 0; part < PARTITIONS; part += 1) this.#heads[part] = START;
     for (const row of this.#selectHeads.all()) this.#heads[numberAt(row, 'part')] = markOf(row);
-    for (const row of this.#selectPositions.all()) this.moveReader(textAt(row, 'reader'), numberAt(row, 'part'), markOf(row));
+    for (const row of this.#selectPositions.all())
+      this.moveReader(textAt(row, 'reader'), numberAt(row, 'part'), markOf(row));
   }
 
   head(part: number): Mark {

@@ -23,6 +23,8 @@ export function prepareLogStatements(db: DatabaseSync) {
     selectOldest: db.prepare('SELECT n, bytes_total, payload FROM log WHERE part = ? ORDER BY n LIMIT 1'),
     selectBytes: db.prepare('SELECT bytes_total FROM log WHERE part = ? AND n = ?'),
     selectTime: db.prepare('SELECT at_ms FROM log WHERE part = ? AND n = ?'),
-    deleteSettled: db.prepare('DELETE FROM log WHERE seq IN (SELECT seq FROM log WHERE part = ? AND n <= ? ORDER BY n LIMIT ?)'),
+    deleteSettled: db.prepare(
+      'DELETE FROM log WHERE seq IN (SELECT seq FROM log WHERE part = ? AND n <= ? ORDER BY n LIMIT ?)',
+    ),
   };
 }

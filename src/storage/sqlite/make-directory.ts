@@ -9,7 +9,10 @@ export function makeDirectory(directory: string): void {
   try {
     createMissing(directory);
   } catch (error) {
-    throw new Fault('storage_unreachable', `${directory} cannot be created`, { cause: error, details: { place: directory } });
+    throw new Fault('storage_unreachable', `${directory} cannot be created`, {
+      cause: error,
+      details: { place: directory },
+    });
   }
 }
 

@@ -23,9 +23,14 @@ export function migrate(db: DatabaseSync, place: string): void {
   const applied = db.prepare('SELECT number, checksum FROM migration ORDER BY number').all();
   for (const row of applied) {
     const migration = ours.find((candidate) => candidate.number === row['number']);
-    if (migration === undefined) throw new Fault('storage_newer', `${place} was written by a newer Weir (step ${textAt(row, 'number')})`);
+    if (migration === undefined)
+      throw new Fault('storage_newer', `${place} was written by a newer Weir (step ${textAt(row, 'number')})`);
     if (migration.checksum !== row['checksum']) {
-      throw new Fault('storage_broken', `${place}: step ${migration.number} of its schema is not the one this Weir knows`, { details: { place } });
+      throw new Fault(
+        'storage_broken',
+        `${place}: step ${migration.number} of its schema is not the one this Weir knows`,
+        { details: { place } },
+      );
     }
   }
   for (const migration of ours.slice(applied.length)) apply(db, migration);

@@ -16,7 +16,8 @@ export function acquireProcessLock(file: string, waitMs: number = LOCK_WAIT_MS):
   } catch (error) {
     db?.close();
     const fault = toStorageFault(error, file);
-    if (fault.code === 'storage_locked') throw new Fault('storage_locked', `${file}: another Weir process is using this data directory`, { cause: error });
+    if (fault.code === 'storage_locked')
+      throw new Fault('storage_locked', `${file}: another Weir process is using this data directory`, { cause: error });
     throw fault;
   }
   return { release: () => db.close() };

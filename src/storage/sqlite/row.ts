@@ -24,5 +24,8 @@ export function numberOrUndefined(row: Row | undefined, column: string): number 
 }
 
 function wrongType(column: string, expected: string, value: unknown): Fault {
-  return new Fault('storage_broken', `column ${column} should hold ${expected} and holds ${value === null ? 'nothing' : typeof value}`);
+  return new Fault(
+    'storage_broken',
+    `column ${column} should hold ${expected} and holds ${value === null ? 'nothing' : typeof value}`,
+  );
 }

@@ -25,7 +25,9 @@ export class SqliteRuns implements RunStore {
     this.#forget = db.prepare(`
       DELETE FROM run WHERE id IN (
         SELECT id FROM run WHERE tenant = ? AND connection = ? ORDER BY started_at_ms DESC, rowid DESC LIMIT -1 OFFSET ${RUNS_KEPT_MAX})`);
-    this.#recent = db.prepare('SELECT * FROM run WHERE tenant = ? AND connection = ? ORDER BY started_at_ms DESC, rowid DESC LIMIT ?');
+    this.#recent = db.prepare(
+      'SELECT * FROM run WHERE tenant = ? AND connection = ? ORDER BY started_at_ms DESC, rowid DESC LIMIT ?',
+    );
     this.#close = db.prepare(`
       UPDATE run SET outcome = 'failed', ended_at_ms = ?, code = 'cancelled', message = 'Weir stopped while this run was going on'
       WHERE outcome = 'running'`);

@@ -17,7 +17,9 @@ export class SeenSweep {
   constructor(db: DatabaseSync, writer: GroupCommit, clock: Clock) {
     this.#writer = writer;
     this.#clock = clock;
-    this.#select = db.prepare('SELECT tenant, event_id, at_ms FROM seen WHERE (tenant, event_id) > (?, ?) ORDER BY tenant, event_id LIMIT ?');
+    this.#select = db.prepare(
+      'SELECT tenant, event_id, at_ms FROM seen WHERE (tenant, event_id) > (?, ?) ORDER BY tenant, event_id LIMIT ?',
+    );
     this.#delete = db.prepare('DELETE FROM seen WHERE tenant = ? AND event_id = ?');
   }
 

@@ -53,6 +53,8 @@ export interface SqliteStorageOptions {
   readonly clock: Clock;
   /** Chooses partitions; made at random on first use, given only by tests that need the same one again. */
   readonly partitionSecret?: string;
+  /** How long to wait for a process that is just letting go; a moment when absent. */
+  readonly lockWaitMs?: number;
 }
 
 /** Opens (or creates) the data directory. Throws Faults that name the place and the next step. */
@@ -60,7 +62,7 @@ export function openSqliteStorage(options: SqliteStorageOptions): SqliteStorage 
   if (options.data === ':memory:') return assemble(openDatabase(':memory:'), ':memory:', options, () => undefined);
   const file = join(options.data, DATA_FILE);
   makeDirectory(options.data);
-  const lock = acquireProcessLock(join(options.data, LOCK_FILE));
+  const lock = acquireProcessLock(join(options.data, LOCK_FILE), options.lockWaitMs);
   try {
     return assemble(openDatabase(file), file, options, () => lock.release());
   } catch (error) {
@@ -69,7 +71,12 @@ export function openSqliteStorage(options: SqliteStorageOptions): SqliteStorage 
   }
 }
 
-function assemble(db: DatabaseSync, place: string, { clock, partitionSecret }: SqliteStorageOptions, unlock: () => void): SqliteStorage {
+function assemble(
+  db: DatabaseSync,
+  place: string,
+  { clock, partitionSecret }: SqliteStorageOptions,
+  unlock: () => void,
+): SqliteStorage {
   migrate(db, place);
   const boot = nextBoot(db);
   const secret = partitionSecret ?? setting(db, 'partition_secret', () => randomBytes(16).toString('hex'));
@@ -78,7 +85,16 @@ function assemble(db: DatabaseSync, place: string, { clock, partitionSecret }: S
   const leases = new ProcessLeases(clock, boot);
   const streams = new SqliteStreams(db, writer);
   const deadLetters = new SqliteDeadLetters(db);
-  const log = new SqliteEventLog({ db, clock, writer, leases, positions, streams, deadLetters, partitionSecret: secret });
+  const log = new SqliteEventLog({
+    db,
+    clock,
+    writer,
+    leases,
+    positions,
+    streams,
+    deadLetters,
+    partitionSecret: secret,
+  });
   const timeline = new SqliteTimeline(db, writer, log);
   const library = new SqliteLibrary(db, writer, log);
   const sweep = new SeenSweep(db, writer, clock);
@@ -86,12 +102,23 @@ function assemble(db: DatabaseSync, place: string, { clock, partitionSecret }: S
   return {
     log,
     leases,
-    store: { runs: new SqliteRuns(db, writer), streams, entities: new SqliteEntities(db), calls: new SqliteCalls(db, writer), deadLetters, timeline, library },
+    store: {
+      runs: new SqliteRuns(db, writer),
+      streams,
+      entities: new SqliteEntities(db),
+      calls: new SqliteCalls(db, writer),
+      deadLetters,
+      timeline,
+      library,
+    },
     broken: () => writer.broken,
     walBytes,
     async housekeep() {
       const { timelineRowsMax, forgetRowsMax } = STORAGE_LIMITS;
-      const removed = (await log.trim()) + (await timeline.forget(timelineRowsMax, forgetRowsMax)) + (await sweep.step(forgetRowsMax));
+      const removed =
+        (await log.trim()) +
+        (await timeline.forget(timelineRowsMax, forgetRowsMax)) +
+        (await sweep.step(forgetRowsMax));
       // Nothing left to remove: a quiet moment to bring the write-ahead log back to nothing.
       if (removed === 0 && walBytes() > STORAGE_LIMITS.walBytesQuietMax) db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
       return removed;
@@ -110,7 +137,9 @@ function assemble(db: DatabaseSync, place: string, { clock, partitionSecret }: S
 /** Durable before any lease is given, so that fences of an earlier process are always smaller. */
 function nextBoot(db: DatabaseSync): number {
   const row = db
-    .prepare(`INSERT INTO setting (name, value) VALUES ('boot', '1') ON CONFLICT DO UPDATE SET value = CAST(value + 1 AS TEXT) RETURNING value`)
+    .prepare(
+      `INSERT INTO setting (name, value) VALUES ('boot', '1') ON CONFLICT DO UPDATE SET value = CAST(value + 1 AS TEXT) RETURNING value`,
+    )
     .get();
   return Number(textAt(row, 'value'));
 }

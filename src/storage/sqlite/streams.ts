@@ -6,7 +6,8 @@ import type { StreamState, StreamStore } from '#core/store.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { numberAt, numberOrUndefined, textAt, textOrUndefined, type Row } from './row.ts';
 
-const COLUMNS = 'tenant, connection, stream, cursor, connector_version, cursor_at_ms, reconcile_due, events_total, due_at_ms, failures';
+const COLUMNS =
+  'tenant, connection, stream, cursor, connector_version, cursor_at_ms, reconcile_due, events_total, due_at_ms, failures';
 
 export class SqliteStreams implements StreamStore {
   readonly #writer: GroupCommit;
@@ -25,8 +26,8 @@ export class SqliteStreams implements StreamStore {
     this.#upsertCursor = db.prepare(`
       INSERT INTO stream (tenant, connection, stream, cursor, connector_version, cursor_at_ms, reconcile_due, events_total)
       VALUES (:tenant, :connection, :stream, :cursor, :version, :nowMs, coalesce(:reconcile, 0), :accepted)
-      ON CONFLICT DO UPDATE SET cursor = :cursor, connector_version = :version, cursor_at_ms = :nowMs,
-        reconcile_due = coalesce(:reconcile, reconcile_due), events_total = events_total + :accepted`);
+      ON CONFLICT DO UPDATE SET cursor = coalesce(:cursor, cursor), connector_version = coalesce(:version, connector_version),
+        cursor_at_ms = coalesce(:nowMs, cursor_at_ms), reconcile_due = coalesce(:reconcile, reconcile_due), events_total = events_total + :accepted`);
   }
 
   get(of: StreamRef): Promise<StreamState | undefined> {
@@ -48,9 +49,10 @@ export class SqliteStreams implements StreamStore {
       tenant: of.tenant,
       connection: of.connection,
       stream: of.stream,
-      cursor: JSON.stringify(cursor),
-      version: connectorVersion,
-      nowMs,
+      // Without a cursor nothing about it changes; null is a cursor like any other and becomes the text `null`.
+      cursor: cursor === undefined ? null : JSON.stringify(cursor),
+      version: cursor === undefined ? null : connectorVersion,
+      nowMs: cursor === undefined ? null : nowMs,
       reconcile: reconcile === undefined ? null : reconcile === 'due' ? 1 : 0,
       accepted,
     });

@@ -30,7 +30,9 @@ export class SqliteTimeline implements Timeline {
       INSERT INTO timeline (tenant, connection, event_id, kind, severity, tags, time_ms, at_ms, position, payload)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`);
     this.#newest = db.prepare('SELECT max(row) AS row FROM timeline');
-    this.#forget = db.prepare('DELETE FROM timeline WHERE row IN (SELECT row FROM timeline WHERE row <= ? ORDER BY row LIMIT ?)');
+    this.#forget = db.prepare(
+      'DELETE FROM timeline WHERE row IN (SELECT row FROM timeline WHERE row <= ? ORDER BY row LIMIT ?)',
+    );
   }
 
   apply(partition: number, entries: readonly LogEntry[], fence: Fence): Promise<'committed' | 'fenced'> {
@@ -64,11 +66,15 @@ export class SqliteTimeline implements Timeline {
     const limit = Math.min(Math.max(query.limit, 1), ROWS_MAX_PER_QUERY);
     const { where, values } = filterOf(query);
     const order = following ? 'row' : 'time_ms DESC, row DESC';
-    const rows = this.#prepared(`SELECT row, time_ms, at_ms, position, payload FROM timeline WHERE ${where} ORDER BY ${order} LIMIT :limit`)
-      .all({ ...values, limit: limit + 1 });
+    const rows = this.#prepared(
+      `SELECT row, time_ms, at_ms, position, payload FROM timeline WHERE ${where} ORDER BY ${order} LIMIT :limit`,
+    ).all({ ...values, limit: limit + 1 });
     const shown = rows.slice(0, limit);
     const last = shown.at(-1);
-    const next = rows.length > limit && last !== undefined && !following ? `${numberAt(last, 'time_ms')}.${numberAt(last, 'row')}` : undefined;
+    const next =
+      rows.length > limit && last !== undefined && !following
+        ? `${numberAt(last, 'time_ms')}.${numberAt(last, 'row')}`
+        : undefined;
     return { rows: shown.map(toTimelineRow), next };
   }
 
@@ -147,7 +153,9 @@ function parseCursor(before: string): readonly [number, number] {
 
 // U+001F separates: it cannot be part of a tag that a person types, so one tag never matches inside another.
 function tagList(tags: readonly string[] | undefined): string {
-  return tags === undefined || tags.length === 0 ? '' : `\u001f${tags.map((tag) => tag.replaceAll('\u001f', '\ufffd')).join('\u001f')}\u001f`;
+  return tags === undefined || tags.length === 0
+    ? ''
+    : `\u001f${tags.map((tag) => tag.replaceAll('\u001f', '\ufffd')).join('\u001f')}\u001f`;
 }
 
 function toTimelineRow(row: Row): TimelineRow {
