@@ -76,6 +76,11 @@ export class RecordAssembler {
     return complete && !this.#partial ? undefined : this.#open;
   }
 
+  /** The open record's first line goes on in the next one: its text, and so its template, is not known yet. */
+  get unfinished(): boolean {
+    return this.#open !== undefined && this.#partial;
+  }
+
   /** Takes the record out, finished. */
   close(): RawRecord | undefined {
     const record = this.#open;

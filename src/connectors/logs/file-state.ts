@@ -4,7 +4,12 @@ import { z } from 'zod';
 import { LOGS_LIMITS } from './limits.ts';
 
 const FingerprintSchema = z.object({ bytes: z.int().nonnegative(), sha256: z.string() });
-const OpenRecordSchema = z.object({ page: z.int().nonnegative(), pageCut: z.boolean(), record: z.int().nonnegative() });
+const OpenRecordSchema = z.object({
+  page: z.int().nonnegative(),
+  pageCut: z.boolean(),
+  record: z.int().nonnegative(),
+  alone: z.boolean().default(false).describe('it stands in an event of its own, as its first line was not complete'),
+});
 
 const FileStateSchema = z.object({
   path: z.string().describe('real path at which the file was last seen'),

@@ -46,17 +46,18 @@ export class PageGroups {
     return this.#all;
   }
 
-  add(record: LogRecord): void {
+  /** `alone`: a group of its own, because what the record says may change when the file grows. */
+  add(record: LogRecord, alone = false): void {
     const { raw, severity } = record;
     this.#lastMs = record.timeMs() ?? this.#lastMs; // a line without a time happened when the one above it did
     const message = redactLine(record.message);
     const level = record.level ?? 'unknown';
     const template = this.#templates.templateOf(`${severity} ${level} ${record.service ?? ''}`, message);
     const place = template ?? severity;
-    let group = this.#current.get(place);
+    let group = alone ? undefined : this.#current.get(place);
     if (group === undefined || this.#isPast(group)) {
       group = newGroup(record, template, level, message);
-      this.#current.set(place, group);
+      if (!alone) this.#current.set(place, group);
       this.#all.push(group);
     }
     group.end = raw.end;

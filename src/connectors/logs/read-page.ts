@@ -34,8 +34,9 @@ export async function readPage(file: OpenFile, state: FileState, options: PageOp
   if (late === 'no' || state.open === null)
     return pageFrom(file, state, options, { from: state.offset, cut: state.cut });
   // The record that closed the last page goes on: that page is read again and its last group replaces what was sent of it.
-  const { page: from, pageCut: cut } = state.open;
-  const page = await pageFrom(file, state, options, { from, cut, goneUntil: state.offset });
+  const { page: from, pageCut: cut, record, alone } = state.open;
+  const again = { from, cut, goneUntil: state.offset, ...(alone ? { alone: record } : {}) };
+  const page = await pageFrom(file, state, options, again);
   return page === undefined ? undefined : { ...page, skipped: {} };
 }
 
@@ -44,6 +45,8 @@ interface PageStart {
   readonly cut: boolean;
   /** Everything before this offset was in an earlier page; only groups that reach beyond it are events now. */
   readonly goneUntil?: number;
+  /** First byte of the record that stood in a group of its own when this page was read before. */
+  readonly alone?: number;
 }
 
 async function pageFrom(
@@ -54,10 +57,12 @@ async function pageFrom(
 ): Promise<FilePage | undefined> {
   const { from, cut, goneUntil } = start;
   const gathered = await gather(file, options, start);
-  const { end, groups, skipped, stopped, extendable } = gathered;
+  const { end, groups, skipped, stopped, extendable, unfinished } = gathered;
   if (end.offset <= state.offset) return undefined;
   const open =
-    stopped || end.cut || extendable === undefined ? null : { page: from, pageCut: cut, record: extendable.start };
+    stopped || end.cut || extendable === undefined
+      ? null
+      : { page: from, pageCut: cut, record: extendable.start, alone: unfinished || extendable.start === start.alone };
   const next: FileState = {
     ...state,
     offset: end.offset,
@@ -77,22 +82,23 @@ interface Gathered {
   /** The page was full and the file goes on. */
   readonly stopped: boolean;
   readonly extendable: RawRecord | undefined;
+  readonly unfinished: boolean;
 }
 
 async function gather(
   file: OpenFile,
   options: PageOptions,
-  { from, cut, goneUntil = Number.MAX_SAFE_INTEGER }: PageStart,
+  { from, cut, goneUntil = Number.MAX_SAFE_INTEGER, alone }: PageStart,
 ): Promise<Gathered> {
   const groups = new PageGroups();
   const skipped: Record<string, number> = {};
   const assembler = new RecordAssembler(options.format);
   const rankMax = SEVERITIES.indexOf(options.severityMin);
   let stopped = false;
-  const finish = (raw: RawRecord | undefined): void => {
+  const finish = (raw: RawRecord | undefined, apart = false): void => {
     if (raw === undefined || (raw.head === '' && raw.rest.length === 0)) return;
     const record = parseRecord(raw, file.mtimeMs);
-    if (SEVERITIES.indexOf(record.severity) <= rankMax) return groups.add(record);
+    if (SEVERITIES.indexOf(record.severity) <= rankMax) return groups.add(record, apart || raw.start === alone);
     const reason = record.levelUnknown ? 'unknown_level' : 'below_min_severity';
     skipped[reason] = (skipped[reason] ?? 0) + 1;
   };
@@ -108,9 +114,9 @@ async function gather(
     assembler.begin(line);
     return true;
   });
-  const { extendable } = assembler;
-  finish(assembler.close());
-  return { end, groups, skipped, stopped: stopped || to < options.to, extendable };
+  const { extendable, unfinished } = assembler;
+  finish(assembler.close(), unfinished);
+  return { end, groups, skipped, stopped: stopped || to < options.to, extendable, unfinished };
 }
 
 /** Whether the first line after the offset belongs to the record that was last when the file was read; `unknown` without such a line. */
