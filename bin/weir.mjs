@@ -71,7 +71,7 @@ function compileCacheFolder() {
 }
 
 async function runElsewhere(runtimes) {
-  const { NODE_MIN, cleanEnv, createReporter, findRuntime, provisionRuntime, runForeground } = runtimes;
+  const { NODE_FLAGS, NODE_MIN, cleanEnv, createReporter, findRuntime, provisionRuntime, runForeground } = runtimes;
   let runtime = findRuntime(root);
   if (runtime === undefined) {
     if (!isClone) {
@@ -82,13 +82,9 @@ async function runElsewhere(runtimes) {
     }
     runtime = await provisionRuntime(root, createReporter());
   }
-  return runForeground(
-    runtime.node,
-    ['--disable-proto=delete', fileURLToPath(import.meta.url), ...process.argv.slice(2)],
-    {
-      env: cleanEnv(process.env, runtime.node),
-    },
-  );
+  return runForeground(runtime.node, [...NODE_FLAGS, fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+    env: cleanEnv(process.env, runtime.node),
+  });
 }
 
 if (isClone && !existsSync(join(root, 'node_modules'))) {

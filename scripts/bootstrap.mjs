@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 import { ensureDashboard, ensureInstalled, withLock } from './installation.mjs';
 import {
+  NODE_FLAGS,
   SetupError,
   cleanEnv,
   createReporter,
@@ -57,7 +58,7 @@ async function dashboardFor(name, runtime) {
 }
 
 function start({ node, env }, args) {
-  return runForeground(node, ['--disable-proto=delete', join(root, 'bin', 'weir.mjs'), 'start', ...args], { env });
+  return runForeground(node, [...NODE_FLAGS, join(root, 'bin', 'weir.mjs'), 'start', ...args], { env });
 }
 
 function test({ node, env }, args) {

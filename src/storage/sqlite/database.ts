@@ -6,7 +6,7 @@ const SQLITE_VERSION_MIN = [3, 51, 3] as const; // earlier ones can corrupt a WA
 const BUSY_TIMEOUT_MS = 5000;
 const WAL_PAGES_MAX = 4000; // checkpoint after 16 MB, inside the writer
 const WAL_BYTES_KEPT_MAX = 64 * 1024 * 1024;
-const CACHE_KIB = 32 * 1024;
+const CACHE_KIB = 16 * 1024;
 
 /** Opens the file (or ':memory:') with the settings durability depends on, and proves them (I1). */
 export function openDatabase(file: string): DatabaseSync {
