@@ -111,7 +111,8 @@ export class CallRecorder {
     for (const minute of merged.values()) {
       succeeded += minute.succeeded;
       failed += minute.failed;
-      durations.merge('sketch' in minute ? QuantileSketch.decode(minute.sketch) : minute.durations);
+      if ('sketch' in minute) durations.mergeStored(minute.sketch);
+      else durations.merge(minute.durations);
     }
     return metricsOf(succeeded, failed, durations);
   }
