@@ -1,6 +1,8 @@
 // `npm run bench -- NAME [flags]`: finds the benchmark of that name and hands over the rest.
 
 import { UsageError } from './flags.ts';
+import * as guard from './guard.ts';
+import * as health from './health.ts';
 import * as log from './log.ts';
 import { WrongResult } from './measure.ts';
 import * as memory from './memory.ts';
@@ -9,6 +11,8 @@ const EXIT_FAILED = 1; // a wrong result, or something the machine lacks
 const EXIT_USAGE = 3;
 
 const BENCHES: Readonly<Record<string, { readonly usage: string; run(args: readonly string[]): Promise<void> }>> = {
+  guard,
+  health,
   log,
   memory,
 };

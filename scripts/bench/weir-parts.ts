@@ -172,6 +172,11 @@ async function* pagesOf(
   }
 }
 
+/** The connectors of the benchmark call nothing. */
+function never(): Promise<never> {
+  return Promise.reject(new Error('no http in a benchmark'));
+}
+
 function contextOf(
   { tenant, connection, config, batchSize, allowedPaths }: Connection,
   _runId: string,
@@ -183,5 +188,6 @@ function contextOf(
     log: () => undefined,
     gauge: () => undefined,
     call: (_operation, fn) => fn(signal),
+    http: { baseUrl: undefined, request: () => never(), stream: () => never() },
   };
 }

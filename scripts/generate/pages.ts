@@ -4,8 +4,10 @@ import { generatedFiles, type GeneratedFile } from '#config/generated-files.ts';
 import { openRegistry } from '#engine/registry.ts';
 import { connectorsPage } from './connectors-page.ts';
 import { faultsPage } from './faults-page.ts';
+import { grafanaDashboard } from './grafana-dashboard.ts';
 import { metricsPage } from './metrics-page.ts';
 import { operationsPage } from './operations-page.ts';
+import { prometheusRules } from './prometheus-rules.ts';
 
 export async function generatedPages(): Promise<readonly GeneratedFile[]> {
   const registry = openRegistry(new URL('../../src/connectors/', import.meta.url));
@@ -16,5 +18,7 @@ export async function generatedPages(): Promise<readonly GeneratedFile[]> {
     { path: 'docs/faults.md', text: faultsPage() },
     { path: 'docs/metrics.md', text: metricsPage() },
     { path: 'docs/operations.md', text: operationsPage() },
+    { path: 'deploy/prometheus/weir-rules.yml', text: prometheusRules() },
+    { path: 'deploy/grafana/weir-overview.json', text: grafanaDashboard() },
   ];
 }

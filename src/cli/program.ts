@@ -1,4 +1,4 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { Fault, toFault } from '#core/fault.ts';
 import { toPlainText } from '#core/plain-text.ts';
 import { EXIT } from './exit-code.ts';
@@ -99,6 +99,7 @@ function declare(host: CliHost, action: Declare, asJson: boolean): Command {
     });
   declareService(program, action);
   declareConnectors(program, action);
+  declareAlerts(program, action);
   declareData(program, action);
   declareConfig(program, action);
   for (const command of everyCommand(program)) command.exitOverride().copyInheritedSettings(program);
@@ -154,6 +155,30 @@ function declareConnectors(program: Command, action: Declare): void {
     .option('--offline', 'validate only')
     .addHelpText('before', 'Examples:\n  weir check\n  weir check git\n  weir check --offline --json\n\n')
     .action(action(async () => (await import('./commands/check.ts')).check));
+}
+
+function declareAlerts(program: Command, action: Declare): void {
+  program
+    .command('reset')
+    .description('close the circuit of a connector now, in the running Weir')
+    .argument('<name>', 'connector')
+    .addArgument(new Argument('<what>', 'what to reset').choices(['circuit']))
+    .addHelpText('before', 'Examples:\n  weir reset github circuit\n\n')
+    .action(action(async () => (await import('./commands/reset.ts')).reset));
+  const alerts = program.command('alerts').description('what is wrong by the alert rules');
+  alerts
+    .command('list')
+    .description('pending, firing and lately resolved ones; ends with 1 when something fires')
+    .action(action(async () => (await import('./commands/alerts.ts')).list));
+  alerts
+    .command('silence')
+    .description('tell nobody for a while; they are still listed')
+    .argument('<reason>', 'for whoever wonders why it is quiet')
+    .option('--rule <rule>', 'only this rule')
+    .option('--connector <name>', 'only this connector')
+    .addOption(new Option('--minutes <n>', 'for so long').argParser(toCount).default(60))
+    .addHelpText('before', 'Examples:\n  weir alerts silence "wiki is being moved" --connector wiki --minutes 90\n\n')
+    .action(action(async () => (await import('./commands/alerts.ts')).silence));
 }
 
 function declareData(program: Command, action: Declare): void {

@@ -14,6 +14,7 @@ import {
   HealthSchema,
   LoggingSchema,
   MetricsSchema,
+  AlertsSchema,
   OauthSchema,
 } from './section-schemas.ts';
 
@@ -157,6 +158,7 @@ export const WeirSchema = z.strictObject({
   health: HealthSchema.prefault({}).describe('When a connector counts as degraded.'),
   logging: LoggingSchema.prefault({}).describe("Weir's own log: JSON lines."),
   metrics: MetricsSchema.prefault({}).describe('Metrics for Prometheus.'),
+  alerts: AlertsSchema.prefault({}).describe('Who is told when something is wrong. The rules: docs/operating.md.'),
   oauth: OauthSchema.prefault({}).describe('Tokens of connectors that use OAuth 2.'),
   allowed_paths: z
     .array(z.string().min(1))

@@ -67,6 +67,8 @@ export interface WeirConfig {
     readonly fileBytesMax: number;
   };
   readonly metrics: { readonly enabled: boolean };
+  /** Absent: alerts go to the log alone. */
+  readonly alertWebhook?: { readonly url: string; readonly secret: string };
   readonly oauth: { readonly refreshSafetyWindowMs: number; readonly required: boolean };
   /** Absolute directories that local connectors may read below. */
   readonly allowedPaths: readonly string[];
@@ -108,7 +110,7 @@ export function toConfig(settings: WeirSettings, context: ConfigContext): WeirCo
     cooldownMs: settings.circuit_breaker.cooldown_seconds * S,
     halfOpenProbability: settings.circuit_breaker.half_open_probability,
   };
-  const { logging } = settings;
+  const { alerts, logging } = settings;
   return {
     directory: context.directory,
     dataDirectory: context.toAbsolute(['data'], settings.data),
@@ -133,6 +135,9 @@ export function toConfig(settings: WeirSettings, context: ConfigContext): WeirCo
       fileBytesMax: logging.max_bytes,
     },
     metrics: settings.metrics,
+    ...(alerts.webhook_url === undefined || alerts.webhook_secret === undefined
+      ? {}
+      : { alertWebhook: { url: alerts.webhook_url, secret: alerts.webhook_secret } }),
     oauth: {
       refreshSafetyWindowMs: settings.oauth.refresh_safety_window_seconds * S,
       required: settings.oauth.required,

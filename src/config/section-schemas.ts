@@ -137,6 +137,28 @@ export const MetricsSchema = z.strictObject({
   enabled: z.boolean().default(false).describe('Whether /metrics answers.'),
 });
 
+const ALERT_SECRET = /^whsec_[A-Za-z0-9+/]{32,86}={0,2}$/; // 24 to 64 bytes in base64
+
+export const AlertsSchema = z
+  .strictObject({
+    webhook_url: z
+      .url({ protocol: /^https?$/, error: 'must be a complete http:// or https:// address' })
+      .optional()
+      .describe('Address that is told when an alert fires and when it is resolved. Default: the log alone is told.'),
+    webhook_secret: z
+      .string()
+      .regex(ALERT_SECRET, 'must be whsec_ followed by 24 to 64 random bytes in base64')
+      .optional()
+      .describe(
+        'Secret that signs what is sent there, in the form of Standard Webhooks: whsec_ and 24 to 64 random bytes in base64. Needed with webhook_url.',
+      )
+      .meta({ writeOnly: true }),
+  })
+  .refine((alerts) => alerts.webhook_url === undefined || alerts.webhook_secret !== undefined, {
+    path: ['webhook_secret'],
+    message: 'is needed with webhook_url: what is sent is always signed',
+  });
+
 export const OauthSchema = z.strictObject({
   refresh_safety_window_seconds: z
     .int()

@@ -3,6 +3,7 @@ import type { EventDraft } from './event.ts';
 import type { PullFailure } from './event-log.ts';
 import type { Clock, Random } from './env.ts';
 import type { Fault } from './fault.ts';
+import type { HttpClient, HttpProfile } from './http.ts';
 import type { JsonValue } from './json.ts';
 import type { ConnectionRef } from './names.ts';
 
@@ -33,6 +34,8 @@ export interface ConnectorContext<Config = unknown> extends ConnectionRef {
    * (`list_files`), never an id. Throws a Fault; a failed call is recorded whatever the connector does with the throw.
    */
   call<T>(operation: string, fn: (signal: AbortSignal) => Promise<T>): Promise<T>;
+  /** The guarded HTTP client of this connection: every call a connector makes over HTTP goes through it. */
+  readonly http: HttpClient;
 }
 
 /** One step of a pull. The page's events and its cursor become durable together before the next step is asked for (I2). */
@@ -85,6 +88,8 @@ export interface Connector<Config = unknown> {
   /** Shape of `metadata`: validation, JSON Schema and documentation at once. */
   readonly config: ZodType<Config>;
   readonly limits: { readonly callTimeoutMs: number; readonly pollIntervalMsDefault: number };
+  /** How its system speaks HTTP: public address, authorization, error bodies. Absent for connectors that call none. */
+  readonly http?: HttpProfile;
   /** Tests the connection without changing anything; one finding per thing looked at, the wrong ones with a Fault. */
   check(ctx: ConnectorContext<Config>): Promise<readonly CheckFinding[]>;
   readonly streams: Readonly<Record<string, Stream<Config>>>;

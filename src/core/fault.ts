@@ -93,6 +93,13 @@ export const FAULTS = {
     exit: 3,
     hint: 'Add the directory to allowed_paths in weir.yaml, or choose a path below one that is there.',
   },
+  egress_blocked: {
+    retry: 'never',
+    breaker: false,
+    http: 422,
+    exit: 1,
+    hint: 'Weir calls public https addresses only; correct the address of {connection}.',
+  },
   tool_missing: { retry: 'never', breaker: false, http: 500, exit: 3, hint: 'Install it and start again.' },
   // one record
   record_invalid: {

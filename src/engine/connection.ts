@@ -14,6 +14,12 @@ export interface Connection extends ConnectionRef {
   readonly schedule: Schedule;
   readonly batchSize: number;
   readonly allowedPaths: readonly string[];
+  /** Address of the external system, where it is not the connector's public one. */
+  readonly baseUrl?: string;
+  /** Handed to the connector's `authorize` alone (I7). */
+  readonly credentials?: Readonly<Record<string, string>>;
+  /** Loopback and internal networks may be called, over plain http too. Default false. */
+  readonly allowPrivateAddresses?: boolean;
   readonly guard: Omit<GuardOptions, 'connection' | 'onCall'>;
 }
 

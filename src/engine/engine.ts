@@ -5,9 +5,11 @@ import { Fault, toFault } from '#core/fault.ts';
 import type { Leases } from '#core/leases.ts';
 import type { Run, Store } from '#core/store.ts';
 import { createGuard, type Guard } from '#policies/guard.ts';
+import type { HttpTransport } from '#sdk/http-transport.ts';
 import type { Logger } from '#telemetry/logger.ts';
 import type { Metrics } from '#telemetry/metrics.ts';
 import { Activities } from './activity.ts';
+import { AlertWatch, type AlertRecipient } from './alert-watch.ts';
 import { Backpressure, usageOf, type QueueLimits } from './backpressure.ts';
 import { CallRecorder } from './call-recorder.ts';
 import { streamsOf, type Connection } from './connection.ts';
@@ -15,7 +17,7 @@ import { builtInTarget, deliverAll } from './delivery.ts';
 import type { HealthThresholds } from './health-status.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { pullSlice, type PullerOptions } from './puller.ts';
-import { contextFor, noteRun } from './run-context.ts';
+import { contextFor, noteRun, transportOf } from './run-context.ts';
 import { Scheduler, type SchedulerLimits } from './scheduler.ts';
 import { readStatus, type ConnectionStatus } from './status.ts';
 
@@ -36,6 +38,8 @@ export interface EngineOptions {
   /** Trims and forgets in the storage; returns how many rows went. */
   readonly housekeepStorage: () => Promise<number>;
   readonly walBytes: () => number;
+  /** Told of alerts besides the log. */
+  readonly alertRecipient?: AlertRecipient | undefined;
 }
 
 export interface QueueView {
@@ -53,8 +57,10 @@ const BUSY_WAIT_MS_MAX = 60_000;
 /** Everything that runs: pulls on their schedule, delivery to the built-in sinks, health, heartbeat, housekeeping. */
 export class Engine {
   readonly connections: readonly Connection[];
+  readonly alerts: AlertWatch;
   readonly #options: EngineOptions;
   readonly #guards = new Map<Connection, Guard>();
+  readonly #transports = new Map<Connection, HttpTransport>();
   readonly #activities = new Activities();
   readonly #backpressure: Backpressure;
   readonly #recorder: CallRecorder;
@@ -77,7 +83,19 @@ export class Engine {
       pull: (connection, stream, signal) => this.#pull(connection, stream, signal, false),
       onError: (message) => logger.child({ component: 'scheduler' }).error(message),
     });
-    for (const connection of this.connections) this.#guards.set(connection, this.#guardOf(connection));
+    for (const connection of this.connections) {
+      this.#guards.set(connection, this.#guardOf(connection));
+      this.#transports.set(connection, transportOf(connection, env.clock));
+    }
+    this.alerts = new AlertWatch({
+      env,
+      deadLetters: store.deadLetters,
+      connections: this.connections,
+      circuitOf: (connection) => this.circuitOf(connection),
+      queueUsageRatio: async () => (await this.queue()).usageRatio,
+      logger,
+      recipient: options.alertRecipient,
+    });
   }
 
   /** Starts delivery, then pulls: what an earlier process left in the log reaches the sinks first. */
@@ -134,9 +152,11 @@ export class Engine {
   async stop(): Promise<void> {
     this.#stopPulling.abort();
     await this.#pulling;
+    await this.alerts.close();
     this.#stopDelivery.abort();
     await this.#delivering;
     for (const guard of this.#guards.values()) guard.close();
+    await Promise.all([...this.#transports.values()].map((transport) => transport.close()));
     // A store that cannot write any more must not keep the process from closing it.
     await this.#recorder
       .flush()
@@ -271,7 +291,9 @@ export class Engine {
   }
 
   #contextOf(connection: Connection, runId: string, signal: AbortSignal): ConnectorContext {
-    return contextFor(this.#options, connection, this.#guardFor(connection), runId, signal);
+    const transport = this.#transports.get(connection);
+    if (transport === undefined) throw new Fault('internal', `connection ${connection.connection} has no transport`);
+    return contextFor(this.#options, connection, { guard: this.#guardFor(connection), transport }, runId, signal);
   }
 
   #guardFor(connection: Connection): Guard {
@@ -289,6 +311,7 @@ export class Engine {
         connection: name,
         onCall: (call) => {
           this.#recorder.record({ tenant, connection: name }, call);
+          this.alerts.noteCall(connection, call.fault !== undefined);
           const labels = {
             connector: name,
             operation: call.operation,
@@ -304,5 +327,13 @@ export class Engine {
 
   circuitOf(connection: Connection): 'closed' | 'open' | 'half_open' {
     return this.#guardFor(connection).stats().circuit;
+  }
+
+  /** For an operator who has repaired something: calls go out at once instead of after the cooldown. */
+  resetCircuit(connection: Connection): void {
+    this.#guardFor(connection).reset();
+    this.#options.logger
+      .child({ component: 'engine', connector: connection.connection })
+      .info(`the circuit of ${connection.connection} was closed by an operator`);
   }
 }

@@ -47,6 +47,7 @@ export class Housekeeping {
     while (!stop.aborted) {
       await attempt('saving measurements', () => recorder.flush());
       await attempt('updating gauges', () => this.#updateGauges());
+      await attempt('judging alerts', () => this.#options.engine.alerts.evaluate());
       await attempt('trimming', async () => {
         for (let step = 0; step < STORAGE_STEPS_MAX && (await housekeepStorage()) > 0; step += 1);
       });
@@ -62,6 +63,7 @@ export class Housekeeping {
     this.#cycle += 1;
     const atMs = env.clock.now();
     await writeHeartbeat(formatHeartbeat({ pid, atMs, cycle: this.#cycle, runsInflight: engine.runsInflight }));
+    engine.alerts.noteHeartbeat();
     metrics.set('worker_heartbeat_timestamp_seconds', { worker: WORKER }, atMs / 1000);
   }
 

@@ -1,9 +1,11 @@
 import type { ConnectorContext } from '#core/connector.ts';
 import type { Run } from '#core/store.ts';
 import type { Guard } from '#policies/guard.ts';
+import { createHttpClient } from '#sdk/http-client.ts';
+import { createHttpTransport, type HttpTransport } from '#sdk/http-transport.ts';
 import type { Logger } from '#telemetry/logger.ts';
 import type { Metrics } from '#telemetry/metrics.ts';
-import type { Env } from '#core/env.ts';
+import type { Clock, Env } from '#core/env.ts';
 import type { Connection } from './connection.ts';
 
 interface ContextSources {
@@ -12,11 +14,29 @@ interface ContextSources {
   readonly metrics: Metrics;
 }
 
+/** The ways out of one connection. They live as long as it does, so that limits, circuit and sockets are shared by its runs. */
+interface WaysOut {
+  readonly guard: Guard;
+  readonly transport: HttpTransport;
+}
+
+export function transportOf(connection: Connection, clock: Clock): HttpTransport {
+  const { connector, baseUrl, credentials, allowPrivateAddresses } = connection;
+  return createHttpTransport({
+    connection: connection.connection,
+    clock,
+    ...(baseUrl === undefined ? {} : { baseUrl }),
+    ...(credentials === undefined ? {} : { credentials }),
+    ...(allowPrivateAddresses === undefined ? {} : { allowPrivateAddresses }),
+    ...(connector.http === undefined ? {} : { profile: connector.http }),
+  });
+}
+
 /** Everything a connector may touch during one run. */
 export function contextFor(
   { env, logger, metrics }: ContextSources,
   connection: Connection,
-  guard: Guard,
+  { guard, transport }: WaysOut,
   runId: string,
   signal: AbortSignal,
 ): ConnectorContext {
@@ -35,6 +55,7 @@ export function contextFor(
     gauge: (gauge, value) => metrics.gaugeOf(connector.type, gauge)(name, value),
     // Pulls and checks only read, so a try that failed may be made again.
     call: (operation, fn) => guard.call(operation, (attempt) => fn(attempt.signal), { idempotent: true, signal }),
+    http: createHttpClient(transport, { guard, signal, clock: env.clock, random: env.random }),
   };
 }
 

@@ -2,6 +2,7 @@ import type { Connector } from '#core/connector.ts';
 import type { Env } from '#core/env.ts';
 import { Fault } from '#core/fault.ts';
 import type { WeirConfig, ConnectionConfig } from '#config/config.ts';
+import { AlertWebhook } from '#engine/alert-webhook.ts';
 import type { Connection } from '#engine/connection.ts';
 import { Engine } from '#engine/engine.ts';
 import type { OperationContext } from '#operations/operation.ts';
@@ -10,6 +11,7 @@ import type { Logger } from '#telemetry/logger.ts';
 import type { Metrics } from '#telemetry/metrics.ts';
 import { createRedactor, type Redactor } from '#telemetry/redaction.ts';
 import { readHeartbeat, readInstance, writeHeartbeat } from './instance-file.ts';
+import { postJson } from './post-json.ts';
 
 export interface Platform {
   readonly config: WeirConfig;
@@ -50,6 +52,10 @@ export function openPlatform(options: ComposeOptions): Platform {
     writeHeartbeat: (text) => Promise.resolve(writeHeartbeat(config.dataDirectory, text)),
     housekeepStorage: () => storage.housekeep(),
     walBytes: () => storage.walBytes(),
+    alertRecipient:
+      config.alertWebhook === undefined
+        ? undefined
+        : new AlertWebhook({ env, ...config.alertWebhook, post: postJson, logger: options.logger }),
   });
   const context = {
     env,
@@ -91,6 +97,8 @@ function toConnection(connection: ConnectionConfig, { config, connectors }: Comp
     schedule: connection.schedule,
     batchSize: connection.batchSize,
     allowedPaths: config.allowedPaths,
+    credentials: connection.credentials,
+    ...(connection.baseUrl === undefined ? {} : { baseUrl: connection.baseUrl }),
     guard: {
       retry: connection.retry,
       // Switched off means that no number of failures opens it.
@@ -106,5 +114,7 @@ export function redactorOf(config: WeirConfig): Redactor {
     ...Object.values(credentials),
     ...webhookSecrets,
   ]);
-  return createRedactor({ secrets });
+  return createRedactor({
+    secrets: [...secrets, ...(config.alertWebhook === undefined ? [] : [config.alertWebhook.secret])],
+  });
 }

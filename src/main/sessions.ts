@@ -18,7 +18,7 @@ export function dataSession(
 ): Session {
   return {
     kind: 'data',
-    call: (operation, input) => runOperation(operation, { ...context, signal, progress }, input),
+    call: (operation, input) => runOperation(operation, { ...context, oneShot: true, signal, progress }, input),
     close,
   };
 }

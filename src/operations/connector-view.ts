@@ -17,6 +17,12 @@ export function findConnection(ctx: OperationContext, name: string): Connection 
   throw new Fault('not_found', `there is no connector ${name}`, { details: { connection: name } });
 }
 
+/** Circuits and alerts live in the memory of a running Weir: without one there is nothing to show or change. */
+export function demandRunning(ctx: OperationContext): void {
+  if (ctx.oneShot !== true) return;
+  throw new Fault('instance_missing', 'no Weir runs on this data directory; circuits and alerts live in a running one');
+}
+
 export function worstFirst(a: ConnectorView, b: ConnectorView): number {
   return (
     Number(b.enabled) - Number(a.enabled) ||

@@ -23,6 +23,8 @@ export interface OperationContext {
   readonly store: Store;
   /** Every query is limited to these tenants (I9). */
   readonly tenants: readonly string[];
+  /** A command that opened the data by itself: nothing runs in its process but this one operation. */
+  readonly oneShot?: boolean;
   readonly signal: AbortSignal;
   /** The last heartbeat of the worker on this data directory, if there ever was one. */
   readonly heartbeat: () => Promise<Heartbeat | undefined>;

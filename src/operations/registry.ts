@@ -1,3 +1,4 @@
+import { listAlerts, silenceAlerts } from './alerts.ts';
 import { checkConnections } from './check-connections.ts';
 import { drillConnector } from './drill-connector.ts';
 import { listConnectors } from './list-connectors.ts';
@@ -5,6 +6,7 @@ import { listEvents } from './list-events.ts';
 import { listNeighbours } from './list-neighbours.ts';
 import type { Operation } from './operation.ts';
 import { getQueueStats, peekQueue } from './queue.ts';
+import { resetCircuit } from './reset-circuit.ts';
 import { runConnector } from './run-connector.ts';
 import { searchDocuments } from './search-documents.ts';
 import { getWorkerLag } from './worker-lag.ts';
@@ -15,10 +17,13 @@ export const OPERATIONS: readonly Operation[] = [
   drillConnector,
   runConnector,
   checkConnections,
+  resetCircuit,
   searchDocuments,
   listNeighbours,
   listEvents,
   getQueueStats,
   peekQueue,
   getWorkerLag,
+  listAlerts,
+  silenceAlerts,
 ];

@@ -312,3 +312,21 @@ describe('rate limits', () => {
     expect(first?.retryAtMs).toBe(clock.now() + 60_000);
   });
 });
+
+describe('what is learned beside the outcome', () => {
+  test('an answer that says nothing is left holds the next call back', async () => {
+    const { guard } = guardOf();
+    guard.learn({ windows: [{ name: 'default', remaining: 0, resetInMs: 60_000 }] });
+    expect((await caught(guard.call('list', () => Promise.resolve(1)))).code).toBe('rate_limited');
+  });
+
+  test('a call that was never sent leaves a half-open circuit as it is, and frees its trial', async () => {
+    const breaker = { failuresToOpen: 1, cooldownMs: 1_000, halfOpenProbability: 1 };
+    const { clock, guard, failWith } = guardOf({ breaker });
+    await Promise.all(failWith('upstream_unavailable'));
+    await clock.advance(10_000);
+    expect((await Promise.all(failWith('egress_blocked')))[0]).toMatchObject({ code: 'egress_blocked' });
+    expect(guard.stats().circuit).not.toBe('closed');
+    expect(await guard.call('list', () => Promise.resolve(1))).toBe(1);
+  });
+});

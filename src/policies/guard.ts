@@ -15,6 +15,7 @@ import { Fault, toFault } from '#core/fault.ts';
 import { Bulkhead, type BulkheadOptions } from './bulkhead.ts';
 import { CircuitBreaker, type BreakerOptions, type BreakerStats, type Permit } from './circuit-breaker.ts';
 import type { Breaker } from './host-breaker.ts';
+import type { RateLimitReading } from './rate-limit-headers.ts';
 import { RATE_LIMITER_LIMITS, RateLimiter } from './rate-limiter.ts';
 import { awaitGrant } from './rate-limit-wait.ts';
 import { MOMENT_MS_MAX, Retry, withRetryAt, type RetryOptions } from './retry.ts';
@@ -74,6 +75,8 @@ export interface Guard {
    * signal, and is made only when read. Throws a Fault, always; one with `retryAtMs` says when to come back.
    */
   call<T>(operation: string, fn: (attempt: Scope) => Promise<T>, options?: CallOptions): Promise<T>;
+  /** What an answer's headers say about the limit of this credential: the next calls heed it. Called with every answer. */
+  learn(reading: RateLimitReading): void;
   stats(): GuardStats;
   /** For an operator: closes the circuit at once. */
   reset(): void;
@@ -133,6 +136,10 @@ class ConnectionGuard implements Guard {
     return this.#overall.run(call, () =>
       this.#bulkhead.run(() => this.#retry.run(() => this.#try(operation, fn, call), { idempotent, stop: call }), call),
     );
+  }
+
+  learn(reading: RateLimitReading): void {
+    this.#limiter.learn(reading);
   }
 
   stats(): GuardStats {
@@ -223,10 +230,11 @@ class ConnectionGuard implements Guard {
 
   /**
    * The table decides. `breaker`: the other side is ill. `never`: it gave a clear answer about our request, so it is well.
-   * Everything else (stopped, limited, a defect of ours) says nothing about it.
+   * Everything else (stopped, limited, never sent, a defect of ours) says nothing about it.
    */
   #settle(permit: Permit, hostPermit: Permit | undefined, fault: Fault): void {
-    const verdict = fault.row.breaker ? 'recordFailure' : fault.row.retry === 'never' ? 'recordSuccess' : 'release';
+    const answered = fault.row.retry === 'never' && fault.code !== 'egress_blocked';
+    const verdict = fault.row.breaker ? 'recordFailure' : answered ? 'recordSuccess' : 'release';
     this.#breaker[verdict](permit);
     if (hostPermit !== undefined) this.#hostBreaker?.[verdict](hostPermit);
   }

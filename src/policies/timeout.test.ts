@@ -87,6 +87,13 @@ describe('timeout', () => {
     },
   );
 
+  test('work that ends in time leaves nothing behind, however it ends', async () => {
+    const { timeout } = timeoutOf();
+    expect(await timeout.run(new Scope('list'), async () => 'pages')).toBe('pages');
+    await expect(timeout.run(new Scope('list'), () => Promise.reject(new Error('refused')))).rejects.toThrow('refused');
+    expect(timeout.running()).toEqual([]);
+  });
+
   test('work that throws before it returns a promise leaves nothing behind', async () => {
     const { timeout } = timeoutOf();
     const broken = (): Promise<never> => {

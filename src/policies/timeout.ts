@@ -22,6 +22,7 @@ export interface TimeoutOptions {
  */
 export class Timeout {
   readonly #queue: DeadlineQueue;
+  readonly #leave = (scope: Scope): void => this.#queue.leave(scope);
 
   constructor(clock: Clock, { name, timeoutMs }: TimeoutOptions) {
     this.#queue = new DeadlineQueue(clock, timeoutMs, (scope) => {
@@ -31,13 +32,9 @@ export class Timeout {
   }
 
   /** `next` gets its scope: its signal aborts at the deadline, and when the scope it is part of is stopped. */
-  async run<T>(scope: Scope, next: (scope: Scope) => Promise<T>): Promise<T> {
+  run<T>(scope: Scope, next: (scope: Scope) => Promise<T>): Promise<T> {
     this.#queue.enter(scope);
-    try {
-      return await scope.race(next(scope));
-    } finally {
-      this.#queue.leave(scope);
-    }
+    return scope.race(next, this.#leave);
   }
 
   /** What is under way, the oldest first. */

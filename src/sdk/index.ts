@@ -3,6 +3,23 @@
 export { defineConnector, defineStream } from './define-connector.ts';
 export { confinedPath } from './confined-path.ts';
 export type { CheckFinding, Connector, ConnectorContext, LogLine, Page, Stream } from '#core/connector.ts';
+export type {
+  HttpAnswer,
+  HttpAnswerHead,
+  HttpAuthorize,
+  HttpClient,
+  HttpMethod,
+  HttpOutgoing,
+  HttpProfile,
+  HttpRequest,
+  HttpStreamAnswer,
+} from '#core/http.ts';
+export { cursorPages, linkPages, offsetPages, PAGINATE_LIMITS } from './http-paginate.ts';
+export type { CursorPageOptions, LinkPageOptions, OffsetPageOptions } from './http-paginate.ts';
+export { nextLinkOf, parseLinkHeader } from './link-header.ts';
+export type { Link } from './link-header.ts';
+export { HTTP_BODY_LIMITS } from './http-body.ts';
+export { HTTP_STATUS_FAULTS } from './http-faults.ts';
 export type { Clock, Random } from '#core/env.ts';
 export { EVENT_LIMITS, SEVERITIES, versionOfCounter, versionOfTime } from '#core/event.ts';
 export type { EventDraft, Kind, Severity } from '#core/event.ts';

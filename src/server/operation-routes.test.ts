@@ -30,6 +30,9 @@ const EXAMPLES: Readonly<Record<string, { readonly path: string; readonly body?:
   'queue.stats': { path: '/api/v1/queue' },
   'queue.peek': { path: '/api/v1/queue/peek' },
   'worker.lag': { path: '/api/v1/worker' },
+  'connectors.reset_circuit': { path: '/api/v1/connectors/wiki/circuit/reset', body: {} },
+  'alerts.list': { path: '/api/v1/alerts' },
+  'alerts.silence': { path: '/api/v1/alerts/silences', body: { reason: 'a test' } },
 };
 
 describe('every operation', () => {

@@ -1,5 +1,6 @@
 import type { Connector, ConnectorContext, Page } from '#core/connector.ts';
 import type { EventDraft } from '#core/event.ts';
+import type { HttpClient } from '#core/http.ts';
 import type { PullFailure } from '#core/event-log.ts';
 import type { JsonValue } from '#core/json.ts';
 import { SimulatedClock } from './simulated-clock.ts';
@@ -13,6 +14,8 @@ export interface HarnessOptions {
   readonly batchSize?: number;
   readonly clock?: SimulatedClock;
   readonly signal?: AbortSignal;
+  /** Default: one that throws. */
+  readonly http?: HttpClient;
 }
 
 export interface PullOutcome {
@@ -57,6 +60,7 @@ export function connectorHarness<Config>(connector: Connector<Config>, options: 
       calls.push(operation);
       return fn(signal);
     },
+    http: options.http ?? noHttp,
   };
   const streamOf = (name: string) => {
     const stream = connector.streams[name];
@@ -87,6 +91,12 @@ export function connectorHarness<Config>(connector: Connector<Config>, options: 
     },
   };
 }
+
+const noHttp: HttpClient = {
+  baseUrl: undefined,
+  request: () => Promise.reject(new Error('this harness has no http')),
+  stream: () => Promise.reject(new Error('this harness has no http')),
+};
 
 function outcomeOf(pages: readonly Page<JsonValue>[], from: JsonValue | undefined): PullOutcome {
   const skipped: Record<string, number> = {};

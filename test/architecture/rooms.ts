@@ -51,7 +51,8 @@ function wordsOf(cell: string): readonly string[] | 'all' {
 /** The room a file lies in, with the table's row: `connectors/git` in row `connectors/*`. `undefined`: in no room. */
 export function roomOf(path: string, rooms: readonly RoomRow[]): { room: string; row: RoomRow } | undefined {
   const parts = path.split('/').slice(1);
-  const isMain = path === 'src/main.ts' || parts[0] === 'main';
+  // index.ts is the composition root of programs that import parts of Weir, as main.ts is that of the process.
+  const isMain = path === 'src/main.ts' || path === 'src/index.ts' || parts[0] === 'main';
   for (const row of rooms) {
     const [first, star] = row.name.split('/');
     if (row.name === 'main' && isMain) return { room: 'main', row };
