@@ -19,6 +19,7 @@ import { Housekeeping } from './housekeeping.ts';
 import { pullSlice, type PullerOptions } from './puller.ts';
 import { contextFor, noteRun, transportOf } from './run-context.ts';
 import { Scheduler, type SchedulerLimits } from './scheduler.ts';
+import { SharedPolicies } from './shared-policies.ts';
 import { readStatus, type ConnectionStatus } from './status.ts';
 
 export interface EngineOptions {
@@ -60,6 +61,7 @@ export class Engine {
   readonly alerts: AlertWatch;
   readonly #options: EngineOptions;
   readonly #guards = new Map<Connection, Guard>();
+  readonly #shared: SharedPolicies;
   readonly #transports = new Map<Connection, HttpTransport>();
   readonly #activities = new Activities();
   readonly #backpressure: Backpressure;
@@ -83,6 +85,7 @@ export class Engine {
       pull: (connection, stream, signal) => this.#pull(connection, stream, signal, false),
       onError: (message) => logger.child({ component: 'scheduler' }).error(message),
     });
+    this.#shared = new SharedPolicies(env);
     for (const connection of this.connections) {
       this.#guards.set(connection, this.#guardOf(connection));
       this.#transports.set(connection, transportOf(connection, env.clock));
@@ -308,6 +311,7 @@ export class Engine {
     return createGuard(
       {
         ...connection.guard,
+        ...this.#shared.of(connection),
         connection: name,
         onCall: (call) => {
           this.#recorder.record({ tenant, connection: name }, call);
