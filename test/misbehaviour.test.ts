@@ -21,12 +21,17 @@ interface Trouble {
   readonly slow?: true;
 }
 
-const json = (status: number, headers: Record<string, string> = {}) => (response: ServerResponse): void =>
-  sendJson(response, { message: 'no' }, headers, status);
+const json =
+  (status: number, headers: Record<string, string> = {}) =>
+  (response: ServerResponse): void =>
+    sendJson(response, { message: 'no' }, headers, status);
 
 const TROUBLES: readonly Trouble[] = [
   { what: 'nothing: it answers', answer: (response) => sendJson(response, []) },
-  { what: '429 with `Retry-After: 2`', answer: (response, n) => (n === 1 ? json(429, { 'retry-after': '2' })(response) : sendJson(response, [])) },
+  {
+    what: '429 with `Retry-After: 2`',
+    answer: (response, n) => (n === 1 ? json(429, { 'retry-after': '2' })(response) : sendJson(response, [])),
+  },
   { what: '429 with `Retry-After: 600`', answer: json(429, { 'retry-after': '600' }) },
   {
     what: '429 with `Retry-After` as a date in 10 minutes',
@@ -37,7 +42,10 @@ const TROUBLES: readonly Trouble[] = [
   },
   { what: '503 once, then well', answer: (response, n) => (n === 1 ? json(503)(response) : sendJson(response, [])) },
   { what: '503 always', answer: json(503) },
-  { what: '500 with an HTML page', answer: (response) => void response.writeHead(500, { 'content-type': 'text/html' }).end('<h1>Oops</h1>') },
+  {
+    what: '500 with an HTML page',
+    answer: (response) => void response.writeHead(500, { 'content-type': 'text/html' }).end('<h1>Oops</h1>'),
+  },
   { what: '401', answer: json(401) },
   { what: '403', answer: json(403) },
   { what: '404', answer: json(404) },
@@ -60,10 +68,23 @@ const TROUBLES: readonly Trouble[] = [
       more();
     },
   },
-  { what: 'a gzip bomb (64 MiB of zeros)', answer: (response) => void response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(Buffer.alloc(64 * MIB))) },
-  { what: '200 with a sign-in page', answer: (response) => void response.writeHead(200, { 'content-type': 'text/html' }).end('<html>Sign in</html>') },
-  { what: 'redirects to `http://169.254.169.254/`', answer: (response) => void response.writeHead(302, { location: 'http://169.254.169.254/latest' }).end() },
-  { what: 'a `next` link to another origin', answer: (response) => sendJson(response, [], { link: '<https://elsewhere.example/items?page=2>; rel="next"' }) },
+  {
+    what: 'a gzip bomb (64 MiB of zeros)',
+    answer: (response) =>
+      void response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(Buffer.alloc(64 * MIB))),
+  },
+  {
+    what: '200 with a sign-in page',
+    answer: (response) => void response.writeHead(200, { 'content-type': 'text/html' }).end('<html>Sign in</html>'),
+  },
+  {
+    what: 'redirects to `http://169.254.169.254/`',
+    answer: (response) => void response.writeHead(302, { location: 'http://169.254.169.254/latest' }).end(),
+  },
+  {
+    what: 'a `next` link to another origin',
+    answer: (response) => sendJson(response, [], { link: '<https://elsewhere.example/items?page=2>; rel="next"' }),
+  },
   {
     what: '503 once, and the wall clock is stepped back by an hour',
     answer(response, n, { clock }) {
@@ -101,12 +122,20 @@ async function suffer(trouble: Trouble): Promise<Row> {
       for await (const page of linkPagesOf(ctx)) yield { events: [doc(`page-${page}`)], cursor: page };
     },
   });
-  const connection = connectionOf(connector, { baseUrl: server.url, allowPrivateAddresses: true, credentials: { token: 'secret-token' } });
+  const connection = connectionOf(connector, {
+    baseUrl: server.url,
+    allowPrivateAddresses: true,
+    credentials: { token: 'secret-token' },
+  });
   const engine = engineOf(world, [connection]);
   const runs = [];
   let tries = 0;
   for (let run = 0; run < RUNS; run += 1) {
-    const pulling = engine.pullToEnd(connection, 'docs', { signal: new AbortController().signal, acceptDeletes: false, progress: () => {} });
+    const pulling = engine.pullToEnd(connection, 'docs', {
+      signal: new AbortController().signal,
+      acceptDeletes: false,
+      progress: () => {},
+    });
     runs.push(...(await finish(world, engine, pulling, trouble.slow === true)));
     if (run === 0) tries = asked;
     await world.clock.advance(60_000);
@@ -117,7 +146,13 @@ async function suffer(trouble: Trouble): Promise<Row> {
   await stopping;
   const [first] = runs;
   const ending = first?.code === undefined ? `\`${first?.outcome}\`` : `\`${first.outcome}\`, \`${first.code}\``;
-  return { tries, ending, circuit: circuit.replace('_', ' '), health: health.state, exit: exitOfHealth([health.state]) };
+  return {
+    tries,
+    ending,
+    circuit: circuit.replace('_', ' '),
+    health: health.state,
+    exit: exitOfHealth([health.state]),
+  };
 
   async function* linkPagesOf(ctx: Parameters<Parameters<typeof scripted>[0]['pull']>[0]) {
     const { linkPages } = await import('#sdk/index.ts');
@@ -152,7 +187,9 @@ test('docs/misbehaviour.md says what each trouble does to the call, the circuit,
     const { tries, ending, circuit, health, exit } = await suffer(trouble);
     lines.push(`| ${trouble.what} | ${tries} | ${ending} | ${circuit} | ${health} | ${exit} |`);
   }
-  await expect(`${HEAD}${lines.join('\n')}\n`).toMatchFileSnapshot('../docs/misbehaviour.md');
+  await expect(`${HEAD}${lines.join('\n')}\n\n<!-- prettier-ignore-end -->\n`).toMatchFileSnapshot(
+    '../docs/misbehaviour.md',
+  );
 }, 120_000);
 
 const HEAD = `# When the other side misbehaves
