@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { Fault } from '#core/fault.ts';
+import { Fault } from '#core/fault.ts';
 import type { Clock } from '#core/env.ts';
 import { LOG_LIMITS } from '#core/event-log.ts';
 import { toStorageFault } from './database.ts';
@@ -82,25 +82,28 @@ export class GroupCommit {
   }
 
   #commit(jobs: readonly Job[]): void {
+    // I1: what already waited when the disk failed is refused like what comes later; its COMMIT would prove nothing.
+    if (this.#broken !== undefined) return rejectAll(jobs, this.#broken);
     const values: unknown[] = [];
-    let failed: Fault | undefined;
-    try {
-      this.#db.exec('BEGIN IMMEDIATE');
-      for (const job of jobs) values.push(job.run());
-    } catch (error) {
-      failed = toStorageFault(error, this.#place);
-    }
-    if (failed === undefined) failed = this.#end();
+    const failed = this.#run(jobs, values) ?? this.#end();
     if (failed === undefined) {
       for (const [index, job] of jobs.entries()) job.resolve(values[index]);
       return;
     }
     this.#undo(failed);
-    const [only] = jobs;
     // Nothing was stored. One of several jobs may be to blame: each runs again alone. What is wrong with the disk fails them all.
-    if (jobs.length > 1 && !isOfTheDisk(failed)) for (const job of jobs) this.#commit([job]);
-    else if (jobs.length > 1) for (const job of jobs) job.reject(failed);
-    else only?.reject(failed);
+    if (jobs.length === 1 || isOfTheDisk(failed)) rejectAll(jobs, this.#broken ?? failed);
+    else for (const job of jobs) this.#commit([job]);
+  }
+
+  #run(jobs: readonly Job[], values: unknown[]): Fault | undefined {
+    try {
+      this.#db.exec('BEGIN IMMEDIATE');
+      for (const job of jobs) values.push(job.run());
+      return undefined;
+    } catch (error) {
+      return toStorageFault(error, this.#place);
+    }
   }
 
   #end(): Fault | undefined {
@@ -113,12 +116,29 @@ export class GroupCommit {
   }
 
   #undo(fault: Fault): void {
-    // SQLite itself ends the transaction on a full disk or an I/O error.
-    if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
     // After a failed fsync a second one may report success without having written: stop here, for good.
     if (fault.code === 'storage_broken') this.#broken = fault;
-    else this.#onRollback();
+    try {
+      // SQLite itself ends the transaction on a full disk or an I/O error.
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      if (this.#broken === undefined) this.#onRollback();
+    } catch (error) {
+      // What cannot be undone or read again leaves memory and file at odds.
+      const cause = toStorageFault(error, this.#place);
+      this.#broken ??= new Fault(
+        'storage_broken',
+        `${this.#place}: a failed write could not be undone (${cause.message})`,
+        {
+          cause,
+          details: { place: this.#place },
+        },
+      );
+    }
   }
+}
+
+function rejectAll(jobs: readonly Job[], fault: Fault): void {
+  for (const job of jobs) job.reject(fault);
 }
 
 function isOfTheDisk(fault: Fault): boolean {

@@ -1,0 +1,71 @@
+import { DatabaseSync } from 'node:sqlite';
+import { describe, expect, it } from 'vitest';
+import { Fault } from '#core/fault.ts';
+import { SimulatedClock } from '#testing/simulated-clock.ts';
+import { GroupCommit } from './group-commit.ts';
+
+function openWriter(onRollback: () => void = () => {}) {
+  const db = new DatabaseSync(':memory:');
+  db.exec(`CREATE TABLE parent (n INTEGER PRIMARY KEY) STRICT;
+    CREATE TABLE row (n INTEGER PRIMARY KEY, parent INTEGER REFERENCES parent (n) DEFERRABLE INITIALLY DEFERRED) STRICT`);
+  const insert = db.prepare('INSERT INTO row (n, parent) VALUES (?, ?)');
+  const writer = new GroupCommit({ db, clock: new SimulatedClock(), place: 'test', onRollback });
+  const put = (n: number, parent: number | null = null): Promise<number> =>
+    writer.submit(() => Number(insert.run(n, parent).changes));
+  const stored = (): unknown[] =>
+    db
+      .prepare('SELECT n FROM row ORDER BY n')
+      .all()
+      .map((row) => row['n']);
+  return { db, writer, put, stored };
+}
+
+async function codesOf(promises: readonly Promise<unknown>[]): Promise<string[]> {
+  const settled = await Promise.allSettled(promises);
+  return settled.map((one) => (one.status === 'fulfilled' ? 'stored' : (one.reason as Fault).code));
+}
+
+describe('jobs of one turn', () => {
+  it('are stored together, and one that throws fails alone', async () => {
+    let rollbacks = 0;
+    const { put, stored } = openWriter(() => (rollbacks += 1));
+    const jobs = [put(1), put(1), put(2)];
+    expect(await codesOf(jobs)).toEqual(['stored', 'internal', 'stored']);
+    expect(stored()).toEqual([1, 2]);
+    expect(rollbacks).toBe(2); // the group's, and that of the bad job alone
+  });
+
+  it('fail alone as well when only their COMMIT refuses them', async () => {
+    const { put, stored } = openWriter();
+    expect(await codesOf([put(1), put(2, 99), put(3)])).toEqual(['stored', 'internal', 'stored']);
+    expect(stored()).toEqual([1, 3]);
+  });
+});
+
+describe('after an error of the disk', () => {
+  const ioError = new Fault('storage_broken', 'the disk reported an error');
+  const fail = (): never => {
+    throw ioError;
+  };
+
+  it('nothing of the group is stored, nor anything that already waited behind it', async () => {
+    const { put, stored, writer } = openWriter();
+    const behind: Promise<number>[] = [];
+    const failing = writer.submit(fail, 10_000); // so large that the next job waits for another transaction
+    behind.push(put(1), put(2));
+    expect(await codesOf([failing, ...behind])).toEqual(['storage_broken', 'storage_broken', 'storage_broken']);
+    expect(stored()).toEqual([]);
+    expect(writer.broken).toBe(ioError);
+    expect(await codesOf([put(3)])).toEqual(['storage_broken']);
+  });
+
+  it('a rollback that fails too rejects the jobs and breaks the writer, and never hangs it', async () => {
+    const { put, writer } = openWriter(fail);
+    const bad = writer.submit(() => {
+      throw new Error('a defect of this job');
+    });
+    expect(await codesOf([bad, put(1)])).toEqual(['storage_broken', 'storage_broken']);
+    expect(writer.broken?.code).toBe('storage_broken');
+    expect(await codesOf([put(2)])).toEqual(['storage_broken']);
+  });
+});
