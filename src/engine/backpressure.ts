@@ -28,8 +28,4 @@ export class Backpressure {
     else if (usage <= RESUME_RATIO) this.#paused = false;
     return this.#paused;
   }
-
-  get paused(): boolean {
-    return this.#paused;
-  }
 }

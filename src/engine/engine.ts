@@ -43,6 +43,12 @@ export interface EngineOptions {
   readonly alertRecipient?: AlertRecipient | undefined;
 }
 
+interface PullToEndOptions {
+  readonly signal: AbortSignal;
+  readonly acceptDeletes: boolean;
+  readonly progress: (line: string) => void;
+}
+
 export interface QueueView {
   readonly stats: LogStats;
   readonly limits: QueueLimits;
@@ -160,12 +166,7 @@ export class Engine {
     await this.#delivering;
     for (const guard of this.#guards.values()) guard.close();
     await Promise.all([...this.#transports.values()].map((transport) => transport.close()));
-    // A store that cannot write any more must not keep the process from closing it.
-    await this.#recorder
-      .flush()
-      .catch((error: unknown) =>
-        this.#options.logger.warn(`the last measurements could not be saved: ${toFault(error).message}`),
-      );
+    await this.#saveCalls();
   }
 
   async status(connection: Connection): Promise<ConnectionStatus> {
@@ -204,15 +205,7 @@ export class Engine {
   }
 
   /** Slices until the stream has no more, or one fails. A run that is going on is waited for, then pulled again. */
-  async pullToEnd(
-    connection: Connection,
-    stream: string,
-    options: {
-      readonly signal: AbortSignal;
-      readonly acceptDeletes: boolean;
-      readonly progress: (line: string) => void;
-    },
-  ): Promise<readonly Run[]> {
+  async pullToEnd(connection: Connection, stream: string, options: PullToEndOptions): Promise<readonly Run[]> {
     this.startDelivery();
     const { clock } = this.#options.env;
     const runs: Run[] = [];
@@ -225,20 +218,14 @@ export class Engine {
         `${connection.connection}/${stream}: ${run.outcome}, ${appended} new, ${unchanged} known, ${pages} pages${run.message === undefined ? '' : ` (${run.message})`}`,
       );
       const stop = AbortSignal.any([options.signal, this.#stopPulling.signal]);
-      if (run.outcome !== 'yielded' || stop.aborted || run.code !== undefined) return runs;
+      if (run.outcome !== 'yielded' || stop.aborted || run.code !== undefined) break;
       await clock.sleep(Math.max(0, (run.resumeAtMs ?? 0) - clock.now()), stop);
     }
+    await this.#saveCalls(); // who asked for the run looks next at what failed in it
+    return runs;
   }
 
-  async #pullWhenFree(
-    connection: Connection,
-    stream: string,
-    options: {
-      readonly signal: AbortSignal;
-      readonly acceptDeletes: boolean;
-      readonly progress: (line: string) => void;
-    },
-  ): Promise<Run> {
+  async #pullWhenFree(connection: Connection, stream: string, options: PullToEndOptions): Promise<Run> {
     const { clock } = this.#options.env;
     const deadlineMs = clock.monotonic() + BUSY_WAIT_MS_MAX;
     for (;;) {
@@ -262,8 +249,13 @@ export class Engine {
     while (!signal.aborted && (await waiting())) await clock.sleep(SETTLE_LOOK_MS, signal);
   }
 
-  flushCalls(): Promise<void> {
-    return this.#recorder.flush();
+  /** A store that cannot write must neither cost the answer of a run nor keep the process from closing it. */
+  async #saveCalls(): Promise<void> {
+    try {
+      await this.#recorder.flush();
+    } catch (error) {
+      this.#options.logger.warn(`measurements could not be saved: ${toFault(error).message}`);
+    }
   }
 
   async #pull(connection: Connection, stream: string, signal: AbortSignal, acceptDeletes: boolean): Promise<Run> {
