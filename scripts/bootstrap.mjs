@@ -27,6 +27,7 @@ const COMMANDS = {
   test: { help: 'run the tests; arguments are passed to the test runner', run: test, dashboard: true },
   check: { help: 'format, lint, types, architecture, dead code', run: check, dashboard: false },
   bench: { help: 'run the benchmarks; arguments are passed on', run: bench, dashboard: false },
+  mutate: { help: 'run the mutation tests; arguments are the files to mutate', run: mutate, dashboard: false },
   run: { help: 'run an installed command under the chosen Node: run CMD [args…]', run: runTool, dashboard: false },
 };
 
@@ -78,6 +79,12 @@ async function bench({ node, runtime, env }, args) {
   if (existsSync(join(folder, 'package.json'))) {
     await ensureInstalled({ root, folder, runtime, report, what: 'packages of the benchmarks' });
   }
+  return runForeground(node, [join(folder, 'run.ts'), ...args], { env });
+}
+
+async function mutate({ node, runtime, env }, args) {
+  const folder = join(root, 'scripts', 'mutation');
+  await ensureInstalled({ root, folder, runtime, report, what: 'packages of the mutation tests' });
   return runForeground(node, [join(folder, 'run.ts'), ...args], { env });
 }
 

@@ -6,11 +6,14 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CliHost, GlobalFlags, Session } from '#cli/host.ts';
 import { runCli } from '#cli/program.ts';
+import type { FaultProblem } from '#core/fault.ts';
 import { createTerminal, type Terminal } from '#cli/terminal.ts';
 import { realEnv } from './main/real-env.ts';
+import { surroundingsOf } from './main/surroundings.ts';
 
 const installation = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const connectorsFolder = new URL('./connectors/', import.meta.url);
+const sinksFolder = new URL('./sinks/', import.meta.url);
 const COLUMNS_WITHOUT_TERMINAL = 100;
 const PRIVATE_UMASK = 0o077; // what Weir writes (data, logs, weir.yaml with its references) is for its own user alone
 
@@ -50,25 +53,23 @@ function hostOf(self: NodeJS.Process, terminal: Terminal, interrupted: AbortCont
   const variables = self.env;
   const cwd = self.cwd();
   const version = packageVersion();
-  const readConfig = async (flags: GlobalFlags) => {
-    const [{ readConfig: read }, { openRegistry }] = await Promise.all([
+  const readConfig = async (flags: GlobalFlags, instead: { readonly text?: string } = {}) => {
+    const [{ readConfig: read }, { openRegistry, openSinkRegistry }] = await Promise.all([
       import('./main/read-config.ts'),
       import('#engine/registry.ts'),
     ]);
-    return read({ flags, env: variables, cwd, registry: openRegistry(connectorsFolder) });
+    const registry = openRegistry(connectorsFolder);
+    return read({ ...instead, flags, env: variables, cwd, registry, sinkRegistry: openSinkRegistry(sinksFolder) });
   };
   return {
     terminal,
     signal: interrupted.signal,
     version,
     userRole: variables['USER_ROLE'],
+    around: surroundingsOf(self, interrupted),
     sleep: (ms, signal) => env.clock.sleep(ms, signal),
     async openSession(flags, needs): Promise<Session> {
-      for (const [name, code] of [
-        ['SIGINT', 130],
-        ['SIGTERM', 143],
-      ] as const)
-        self.once(name, () => interrupted.abort(code));
+      abortOnSignals(self, interrupted);
       const { openSession } = await import('./main/open-session.ts');
       return openSession({
         loaded: await readConfig(flags),
@@ -78,6 +79,7 @@ function hostOf(self: NodeJS.Process, terminal: Terminal, interrupted: AbortCont
         signal: interrupted.signal,
         terminal: terminal.withFlags(flags),
         stderr: self.stderr,
+        userRole: variables['USER_ROLE'],
       });
     },
     async start(flags) {
@@ -101,14 +103,18 @@ function hostOf(self: NodeJS.Process, terminal: Terminal, interrupted: AbortCont
         signals,
         installation,
         connectorsFolder,
+        sinksFolder,
       });
+    },
+    async simulate(flags) {
+      abortOnSignals(self, interrupted);
+      const { simulate } = await import('./main/simulate.ts');
+      const loaded = await readConfig(flags);
+      return simulate({ flags, loaded, cwd, signal: interrupted.signal, terminal: terminal.withFlags(flags) });
     },
     async validateConfig(flags) {
       const { parsed, file } = await readConfig(flags);
-      const warnings = parsed.warnings.map(({ path, problem, hint }) =>
-        [path, problem, hint].filter(Boolean).join(' - '),
-      );
-      return { file, connections: parsed.config.connections.length, warnings };
+      return { file, connections: parsed.config.connections.length, warnings: wordsOf(parsed.warnings) };
     },
     async init(flags) {
       const [{ configPath }, { writeFirstConfig }] = await Promise.all([
@@ -118,13 +124,22 @@ function hostOf(self: NodeJS.Process, terminal: Terminal, interrupted: AbortCont
       const { file } = configPath({ flags, env: variables, cwd });
       return { file, text: writeFirstConfig(file, installation) };
     },
+    async addSink(flags, name, entry) {
+      const [{ configPath }, { addSink }] = await Promise.all([
+        import('./main/read-config.ts'),
+        import('./main/add-sink.ts'),
+      ]);
+      const { file } = configPath({ flags, env: variables, cwd });
+      const validate = async (text: string) => wordsOf((await readConfig(flags, { text })).parsed.warnings);
+      return addSink({ file, name, entry, validate });
+    },
     async effectiveSettings(flags) {
       const { effectiveSettings } = await import('#config/effective-settings.ts');
       const { parsed } = await readConfig(flags);
       return effectiveSettings(parsed).map(({ key, value, origin }) => ({ key, value, origin }));
     },
     async configSchema() {
-      const [{ weirJsonSchema }, { openRegistry }] = await Promise.all([
+      const [{ weirJsonSchema }, { openRegistry, openSinkRegistry }] = await Promise.all([
         import('#config/json-schema.ts'),
         import('#engine/registry.ts'),
       ]);
@@ -132,9 +147,24 @@ function hostOf(self: NodeJS.Process, terminal: Terminal, interrupted: AbortCont
       const schemas = await Promise.all(
         registry.types.map(async (type) => [type, (await registry.load(type)).config] as const),
       );
-      return weirJsonSchema(new Map(schemas));
+      const sinks = openSinkRegistry(sinksFolder);
+      const sinkTypes = await Promise.all(sinks.types.map(async (type) => [type, await sinks.load(type)] as const));
+      return weirJsonSchema(new Map(schemas), new Map(sinkTypes));
     },
   };
+}
+
+function wordsOf(warnings: readonly FaultProblem[]): readonly string[] {
+  return warnings.map(({ path, problem, hint }) => [path, problem, hint].filter(Boolean).join(' - '));
+}
+
+/** The first signal ends a one-shot command in order. */
+function abortOnSignals(self: NodeJS.Process, interrupted: AbortController): void {
+  for (const [name, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)
+    self.once(name, () => interrupted.abort(code));
 }
 
 function packageVersion(): string {

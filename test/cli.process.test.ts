@@ -170,7 +170,16 @@ const Queue = z.strictObject({
   usage_pct: z.number(),
   backpressure: z.boolean(),
   oldest_age_seconds: z.number().nullable(),
-  sinks: z.array(z.strictObject({ name: z.string(), lag: z.int() })),
+  bytes: z.int(),
+  max_bytes: z.int(),
+  intake: z.literal('open'),
+  sinks: z.array(z.strictObject({ name: z.string(), lag: z.int(), oldest_age_seconds: z.number().nullable() })),
+  tenants: z.array(
+    z.strictObject({ tenant: z.string(), size: z.int(), usage_pct: z.number(), backpressure: z.boolean() }),
+  ),
+  disk: z
+    .strictObject({ state: z.string(), free_bytes: z.int(), total_bytes: z.int(), ballast_bytes: z.int() })
+    .nullable(),
 });
 
 describe('on a repository, without a running instance', () => {

@@ -1,10 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { commitDocuments, temporaryRepository, type TemporaryRepository } from './process/temporary-repository.ts';
+import {
+  commitDocuments,
+  GIT_ONLY,
+  temporaryRepository,
+  type TemporaryRepository,
+} from './process/temporary-repository.ts';
 import { startWeir, until, weir, weirJson } from './process/weir-process.ts';
 
 const undo: (() => void)[] = [];
@@ -113,7 +118,10 @@ describe('a source that cannot be read', () => {
 
 describe('a full disk', () => {
   it('loses nothing and goes on by itself when there is space again', async ({ skip }) => {
-    const repo = repositoryOf();
+    // The usual marks are far above 6 MB: here the disk really fills, and only the ballast stands between it and the drain.
+    const repo = repositoryOf(
+      `${GIT_ONLY}disk: { pause_below_bytes: 0, refuse_below_bytes: 0, ballast_bytes: 1048576 }\n`,
+    );
     commitDocuments(repo, 4000);
     const data = join(repo.folder, 'small-disk');
     mkdirSync(data);
@@ -129,6 +137,8 @@ describe('a full disk', () => {
       return /storage_full|disk is full/.test(text);
     };
     await until('the disk is full', failed);
+    await until('the ballast is given back', () => Promise.resolve(!existsSync(join(data, 'ballast'))));
+    expect(running.stdout()).toMatch(/gave 1 MiB of ballast back/);
     expect((await fetch(new URL('/livez', running.url))).status).toBe(200);
     execFileSync('mount', ['-o', 'remount,size=200m', data]);
     await until('every document is searchable', async () => {

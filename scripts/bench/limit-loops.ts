@@ -42,6 +42,8 @@ export class LimitLoops {
   readonly #log: LogStatements;
   readonly #library: LibraryStatements;
   readonly #upsertStream: StatementSync;
+  readonly #upsertPosition: StatementSync;
+  readonly #upsertBacklog: StatementSync;
 
   constructor(folder: string) {
     const file = join(folder, DATA_FILE);
@@ -49,7 +51,13 @@ export class LimitLoops {
     migrate(this.db, file);
     this.#log = prepareLogStatements(this.db);
     this.#library = prepareLibraryStatements(this.db);
-    // The row a page's cursor is kept in; the product's statement is private to its class.
+    // Where readers stand, what waits for them, and a page's cursor: the product's statements are private to their classes.
+    this.#upsertPosition = this.db.prepare(`
+      INSERT INTO position (reader, part, n, bytes_total) VALUES (?, ?, ?, ?)
+      ON CONFLICT (reader, part) DO UPDATE SET n = excluded.n, bytes_total = excluded.bytes_total`);
+    this.#upsertBacklog = this.db.prepare(`
+      INSERT INTO backlog (part, tenant, events, bytes) VALUES (?, ?, ?, ?)
+      ON CONFLICT (part, tenant) DO UPDATE SET events = excluded.events, bytes = excluded.bytes`);
     this.#upsertStream = this.db.prepare(`
       INSERT INTO stream (tenant, connection, stream, cursor, connector_version, cursor_at_ms, reconcile_due, events_total)
       VALUES (?, ?, ?, ?, ?, ?, 0, ?)
@@ -78,15 +86,24 @@ export class LimitLoops {
           this.#put(entry.event);
           last.set(entry.part, entry);
         }
-        for (const { part, n, bytesTotal } of last.values()) this.#log.upsertPosition.run(READER, part, n, bytesTotal);
+        for (const { part, n, bytesTotal } of last.values()) this.#settle(part, n, bytesTotal, 0, 0);
       });
     }
   }
 
-  /** Everything the log holds into the library, read in the product's batches. */
-  deliver(): void {
+  /** Everything the log holds into the library, read in the product's batches. Returns how many events. */
+  deliver(): number {
+    return this.#drain((event) => this.#put(event));
+  }
+
+  /** The same without a sink: read, parsed, position committed. */
+  discard(): number {
+    return this.#drain(() => {});
+  }
+
+  #drain(put: (event: Event) => void): number {
     const positions = Array.from({ length: PARTITIONS }, () => 0);
-    for (let part = 0; part < PARTITIONS; part += 1) this.#log.upsertPosition.run(READER, part, 0, 0);
+    for (let part = 0; part < PARTITIONS; part += 1) this.#upsertPosition.run(READER, part, 0, 0);
     for (let moved = true; moved;) {
       moved = false;
       for (let first = 0; first < PARTITIONS; first += BATCHES_PER_COMMIT) {
@@ -96,7 +113,7 @@ export class LimitLoops {
           .slice(first, first + BATCHES_PER_COMMIT);
         this.#transaction(() => {
           for (const part of parts) {
-            const last = this.#deliverBatch(part, positions[part] ?? 0);
+            const last = this.#drainBatch(part, positions[part] ?? 0, put);
             if (last === undefined) continue;
             positions[part] = last;
             moved = true;
@@ -104,15 +121,16 @@ export class LimitLoops {
         });
       }
     }
+    return positions.reduce((sum, position) => sum + position, 0);
   }
 
-  #deliverBatch(part: number, after: number): number | undefined {
+  #drainBatch(part: number, after: number, put: (event: Event) => void): number | undefined {
     const rows = this.#log.selectEntries.all(part, after, DELIVERY_LIMITS.batchEventsMax);
     const last = rows.at(-1)?.['n'];
     if (last === undefined) return undefined;
-    for (const row of rows) this.#put(eventOfPayload(String(row['payload'])));
-    const bytes = this.#log.selectBytes.get(part, Number(last))?.['bytes_total'];
-    this.#log.upsertPosition.run(READER, part, Number(last), Number(bytes));
+    for (const row of rows) put(eventOfPayload(String(row['payload'])));
+    const bytes = Number(this.#log.selectBytes.get(part, Number(last))?.['bytes_total']);
+    this.#settle(part, Number(last), bytes, rows.length, bytes);
     return Number(last);
   }
 
@@ -125,7 +143,10 @@ export class LimitLoops {
       this.#log.upsertEntity.run(event.tenant, event.connection, event.stream, event.key, event.version, 0);
     }
     for (const entry of page) heads.set(entry.part, entry);
-    for (const { part, n, bytesTotal } of heads.values()) this.#log.updateHead.run(part, n, bytesTotal);
+    for (const { part, n, bytesTotal } of heads.values()) {
+      this.#log.updateHead.run(part, n, bytesTotal);
+      this.#upsertBacklog.run(part, SOURCE.tenant, n, bytesTotal);
+    }
     const { tenant, connection, stream } = SOURCE;
     this.#upsertStream.run(
       tenant,
@@ -136,6 +157,11 @@ export class LimitLoops {
       nowMs,
       page.length,
     );
+  }
+
+  #settle(part: number, n: number, bytesTotal: number, waiting: number, waitingBytes: number): void {
+    this.#upsertPosition.run(READER, part, n, bytesTotal);
+    this.#upsertBacklog.run(part, SOURCE.tenant, waiting, waitingBytes);
   }
 
   #put({ tenant, connection, stream, key, version, title = key, url, text = '', time, links = [] }: Event): void {

@@ -4,9 +4,10 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DATA_FILE } from '../../src/storage/sqlite/storage.ts';
 import { timed, verify } from './measure.ts';
-import type { MemoryMessage } from './memory.ts';
+import type { MemoryResult } from './memory.ts';
 import { realEnv } from './real-env.ts';
 import { draftOf, SOURCE } from './synthetic-events.ts';
+import { tell } from './watched-child.ts';
 import { pullAll, startDelivery, withStorage } from './weir-parts.ts';
 
 const HOUSEKEEPING_MS = 5000; // as often as the product
@@ -35,7 +36,8 @@ await withStorage(folder, async (storage) => {
   await housekeeping;
   if (sinks.includes(library))
     verify('documents in the library', await library.count(SOURCE.tenant, SOURCE.connection), events);
-  tell({ phase: 'done', buildMs, drainMs, fileBytes: sizeOf(DATA_FILE), walBytes: sizeOf(`${DATA_FILE}-wal`) });
+  const result = { buildMs, drainMs, fileBytes: sizeOf(DATA_FILE), walBytes: sizeOf(`${DATA_FILE}-wal`) };
+  tell<MemoryResult>({ phase: 'done', result });
 
   async function housekeep(stop: AbortSignal): Promise<void> {
     while (!stop.aborted) {
@@ -45,10 +47,6 @@ await withStorage(folder, async (storage) => {
   }
 });
 process.disconnect?.();
-
-function tell(message: MemoryMessage): void {
-  process.send?.(message);
-}
 
 function sizeOf(name: string): number {
   return statSync(join(folder, name)).size;

@@ -1,5 +1,6 @@
 // `npm run bench -- NAME [flags]`: finds the benchmark of that name and hands over the rest.
 
+import * as delivery from './delivery.ts';
 import { UsageError } from './flags.ts';
 import * as guard from './guard.ts';
 import * as health from './health.ts';
@@ -11,6 +12,7 @@ const EXIT_FAILED = 1; // a wrong result, or something the machine lacks
 const EXIT_USAGE = 3;
 
 const BENCHES: Readonly<Record<string, { readonly usage: string; run(args: readonly string[]): Promise<void> }>> = {
+  delivery,
   guard,
   health,
   log,

@@ -11,7 +11,7 @@ const ROWS = [
   { title: 'Connectors', prefixes: ['connector_'] },
   { title: 'Event log', prefixes: ['queue_', 'events_', 'dlq_'] },
   { title: 'Sinks', prefixes: ['sink_'] },
-  { title: 'Worker', prefixes: ['scheduler_', 'worker_', 'lease_', 'storage_', 'weir_'] },
+  { title: 'Worker', prefixes: ['scheduler_', 'worker_', 'lease_', 'storage_', 'disk_', 'weir_'] },
 ] as const;
 
 interface Panel {

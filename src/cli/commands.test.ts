@@ -23,11 +23,11 @@ const listOf = (...connectors: readonly unknown[]) => ({
 describe('every command', () => {
   test.for(COMMAND_LINES.map((line) => ({ line, words: line.join(' ') })))(
     'weir $words asks one operation, shows its answer and closes the session',
-    async ({ line }) => {
+    async ({ line, words }) => {
       const { out, recording } = await weir(line);
       expect(out).not.toBe('');
       expect(recording.open()).toBe(0);
-      expect(recording.calls).toHaveLength(1);
+      expect(recording.calls).toHaveLength(words === 'dlq list' ? 2 : 1); // causes and letters
     },
   );
 
@@ -410,6 +410,15 @@ describe('queue and worker', () => {
     expect((await weir(['queue', 'peek'], { answers: { 'queue.peek': { schemaVersion: 1, items: [] } } })).out).toBe(
       'Nothing waits: every sink has everything.\n',
     );
+  });
+
+  test('queue stats say what pauses, what is refused and why, tenant by tenant', async () => {
+    const { out } = await weir(['queue', 'stats']);
+    expect(out).toMatch(/^ingestion:queue: 1 of 10 events \(10 %\), oldest waits 1.5 s, backpressure off$/m);
+    expect(out).toMatch(/^Nothing more is accepted until there is room\.$/m);
+    expect(out).toMatch(/^Disk: 1\.0 GiB of 1024\.0 GiB free, 0 MiB held back - low: pulls pause$/m);
+    expect(out).toMatch(/^a +1 +20 % +go on$/m);
+    expect(out).toMatch(/^b +0 +0 % +pause$/m);
   });
 
   test.for<[boolean, number | null, number, RegExp]>([

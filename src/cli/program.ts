@@ -1,9 +1,12 @@
-import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, CommanderError, Option } from 'commander';
 import { Fault, toFault } from '#core/fault.ts';
 import { toPlainText } from '#core/plain-text.ts';
+import { toCount, toDays, toPort, toSeed } from './arguments.ts';
+import { declareDeadLetters } from './dead-letter-commands.ts';
 import { EXIT } from './exit-code.ts';
 import type { CliHost, GlobalFlags } from './host.ts';
 import { showFault } from './show-fault.ts';
+import { declareSinks } from './sink-commands.ts';
 
 /** A command's own code: loaded only when it is used. Returns the exit code. */
 export type CommandAction<Flags extends GlobalFlags = GlobalFlags> = (
@@ -75,7 +78,8 @@ function demandRole(role: string | undefined): void {
   throw new Fault('role_missing', `the role in USER_ROLE does not allow this command`);
 }
 
-type Declare = <Flags extends GlobalFlags>(
+/** How a command's code is joined to its declaration. */
+export type Declare = <Flags extends GlobalFlags>(
   load: () => Promise<CommandAction<Flags>>,
 ) => (...given: unknown[]) => Promise<void>;
 
@@ -101,6 +105,8 @@ function declare(host: CliHost, action: Declare, asJson: boolean): Command {
   declareConnectors(program, action);
   declareAlerts(program, action);
   declareData(program, action);
+  declareDeadLetters(program, action);
+  declareSinks(program, action);
   declareConfig(program, action);
   for (const command of everyCommand(program)) command.exitOverride().copyInheritedSettings(program);
   return program;
@@ -226,6 +232,20 @@ function declareData(program: Command, action: Declare): void {
 }
 
 function declareConfig(program: Command, action: Declare): void {
+  program
+    .command('simulate')
+    .description('what would happen to these connectors and sinks if …; calls nothing, stores nothing')
+    .addOption(new Option('--days <n>', 'simulated time').argParser(toDays).default(1))
+    .addOption(new Option('--seed <n>', 'same seed, same report').argParser(toSeed).default(1))
+    .option(
+      '--faults <file>',
+      'plan of what goes wrong (default: each API fails for 40 minutes, then a sink for 2 hours)',
+    )
+    .addHelpText(
+      'before',
+      'Examples:\n  weir simulate\n  weir simulate --days 7 --faults outage.yaml\n\noutage.yaml:\n  faults:\n    - { connector: github, answer: 502, from: 1h, for: 40m }\n    - { sink: crm, answer: down, from: 4h, for: 2h }\n\n',
+    )
+    .action(action(async () => (await import('./commands/simulate.ts')).simulate));
   const config = program.command('config').description('the configuration');
   config
     .command('show')
@@ -240,16 +260,4 @@ function declareConfig(program: Command, action: Declare): void {
 
 function everyCommand(command: Command): readonly Command[] {
   return command.commands.flatMap((child) => [child, ...everyCommand(child)]);
-}
-
-function toPort(text: string): number {
-  const port = Number(text);
-  if (!/^\d{1,5}$/.test(text) || port > 65_535) throw new InvalidArgumentError('must be a port from 0 to 65535');
-  return port;
-}
-
-function toCount(text: string): number {
-  const count = Number(text);
-  if (!/^\d{1,4}$/.test(text) || count < 1) throw new InvalidArgumentError('must be a whole number above 0');
-  return count;
 }

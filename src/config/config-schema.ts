@@ -4,9 +4,13 @@
 import { z } from 'zod';
 import { NameSchema } from '#core/names.ts';
 import { cronProblem, timeZoneProblem } from './cron-syntax.ts';
+import { SinkNameSchema, SinkSchema } from './sink-settings.ts';
 import {
   ServerSchema,
   QueueSchema,
+  DiskSchema,
+  DeadLettersSchema,
+  DeliverySchema,
   SchedulerSchema,
   RetrySchema,
   CircuitBreakerSchema,
@@ -136,12 +140,16 @@ export const ConnectionSchema = z.strictObject({
     .describe('The settings of this connector type: what to read. Each connector documents its own.'),
 });
 
-/** All of `weir.yaml`. Metadata is checked apart, by the schema of each connector type. */
+/** All of `weir.yaml`. Metadata and settings of plugins are checked apart, by the schema of each type. */
 export const WeirSchema = z.strictObject({
   connectors: z
     .record(ConnectionNameSchema, ConnectionSchema)
     .default({})
     .describe('What to connect to, by a name of your choice.'),
+  sinks: z
+    .record(SinkNameSchema, SinkSchema)
+    .default({})
+    .describe('Where events are sent besides timeline and library, by a name of your choice.'),
   server: ServerSchema.prefault({}).describe('The HTTP server: dashboard, API and webhooks.'),
   data: z
     .string()
@@ -149,6 +157,9 @@ export const WeirSchema = z.strictObject({
     .default('.weir')
     .describe('Directory of everything Weir stores. Relative to the directory of weir.yaml.'),
   queue: QueueSchema.prefault({}).describe('The event log between connectors and sinks.'),
+  disk: DiskSchema.prefault({}).describe('What happens when the disk of the data fills up.'),
+  delivery: DeliverySchema.prefault({}).describe('How events are written to sinks.'),
+  dead_letters: DeadLettersSchema.prefault({}).describe('How long events that a sink could not take are kept.'),
   scheduler: SchedulerSchema.prefault({}).describe('How much is pulled at once.'),
   retry: RetrySchema.prefault({}).describe('How failed calls are tried again; connectors may say otherwise.'),
   circuit_breaker: CircuitBreakerSchema.prefault({}).describe(

@@ -1,6 +1,7 @@
 // The configuration as the code sees it: camelCase, units in the names, every default and inheritance resolved.
 import type { JsonObject } from '#core/json.ts';
 import type { ConnectionSettings, WeirSettings } from './config-schema.ts';
+import type { SinkConfig } from './sink-settings.ts';
 
 export interface RetryConfig {
   /** Attempts of one call, the first included; at least 1. */
@@ -51,7 +52,17 @@ export interface WeirConfig {
   /** Absolute. */
   readonly dataDirectory: string;
   readonly server: { readonly host: string; readonly port: number };
-  readonly queue: { readonly eventsMax: number; readonly bytesMax: number };
+  readonly queue: {
+    readonly eventsMax: number;
+    readonly bytesMax: number;
+    /** 0 to 1, of both, for each tenant when there are several. */
+    readonly tenantShareRatio: number;
+    readonly retainMs: number;
+  };
+  /** Absent marks: the engine's own rule. 0: off. */
+  readonly disk: { readonly pauseFreeBytes?: number; readonly refuseFreeBytes?: number; readonly ballastBytes: number };
+  readonly delivery: { readonly attemptsMax: number };
+  readonly deadLetters: { readonly retentionMs: number; readonly countMax: number };
   readonly scheduler: { readonly runsMax: number; readonly runsPerTypeMax: number; readonly sliceMs: number };
   readonly retry: RetryConfig;
   readonly circuitBreaker: CircuitBreakerConfig;
@@ -74,6 +85,8 @@ export interface WeirConfig {
   readonly allowedPaths: readonly string[];
   /** Sorted by name; disabled ones are listed too. */
   readonly connections: readonly ConnectionConfig[];
+  /** Sorted by name; disabled ones are listed too. */
+  readonly sinks: readonly SinkConfig[];
 }
 
 /** What a connector type asks for when the user says nothing: the `limits` of its definition. */
@@ -92,10 +105,12 @@ export interface ConfigContext {
   readonly toAbsolute: (path: readonly PropertyKey[], text: string) => string;
   readonly directoryOf: (connection: string) => string;
   readonly metadataOf: (connection: string) => JsonObject;
+  readonly sinks: readonly SinkConfig[];
 }
 
 const S = 1000;
 const MIN = 60 * S;
+const HOUR = 60 * MIN;
 
 /** Settings → configuration. Pure and total: whatever could be wrong was found before. */
 export function toConfig(settings: WeirSettings, context: ConfigContext): WeirConfig {
@@ -115,7 +130,7 @@ export function toConfig(settings: WeirSettings, context: ConfigContext): WeirCo
     directory: context.directory,
     dataDirectory: context.toAbsolute(['data'], settings.data),
     server: settings.server,
-    queue: { eventsMax: settings.queue.max_size, bytesMax: settings.queue.max_bytes },
+    ...toRoomSections(settings),
     scheduler: {
       runsMax: settings.scheduler.runs_max,
       runsPerTypeMax: settings.scheduler.runs_per_type_max,
@@ -145,11 +160,36 @@ export function toConfig(settings: WeirSettings, context: ConfigContext): WeirCo
     allowedPaths: settings.allowed_paths?.map((text, i) => context.toAbsolute(['allowed_paths', i], text)) ?? [
       context.directory,
     ],
+    sinks: context.sinks,
     connections: Object.entries(settings.connectors)
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, connection]) =>
         toConnection(name, connection, { retry, circuitBreaker, timeoutMs: settings.calls.timeout_ms }, context),
       ),
+  };
+}
+
+/** What may be held, for how long and on how much room. */
+function toRoomSections({
+  queue,
+  disk,
+  delivery,
+  dead_letters: letters,
+}: WeirSettings): Pick<WeirConfig, 'queue' | 'disk' | 'delivery' | 'deadLetters'> {
+  return {
+    queue: {
+      eventsMax: queue.max_size,
+      bytesMax: queue.max_bytes,
+      tenantShareRatio: queue.tenant_share,
+      retainMs: queue.retain_hours * HOUR,
+    },
+    disk: {
+      ...(disk.pause_below_bytes === undefined ? {} : { pauseFreeBytes: disk.pause_below_bytes }),
+      ...(disk.refuse_below_bytes === undefined ? {} : { refuseFreeBytes: disk.refuse_below_bytes }),
+      ballastBytes: disk.ballast_bytes,
+    },
+    delivery: { attemptsMax: delivery.max_attempts },
+    deadLetters: { retentionMs: letters.retention_days * 24 * HOUR, countMax: letters.max_count },
   };
 }
 

@@ -1,9 +1,10 @@
 // Every setting in force, where it came from, and nothing secret: what `weir config show --effective` prints.
 import type { JsonValue } from '#core/json.ts';
-import { baseSchema, schemasAt, toJsonSchema, type JsonSchema } from './json-schema.ts';
-import { isTree, originAt, valueAt, type Layers, type Origin } from './layers.ts';
+import { baseSchema, toJsonSchema } from './json-schema.ts';
+import { originAt, valueAt, type Layers, type Origin } from './layers.ts';
 import type { ParsedConfig } from './parse-config.ts';
 import { pathText } from './problem.ts';
+import { isMarked, isSecret, leavesOf } from './secret-settings.ts';
 
 export const MASK = '********';
 
@@ -25,13 +26,10 @@ const INHERITED: readonly { readonly key: string; readonly from: readonly string
   { key: 'circuit_breaker_timeout_seconds', from: ['circuit_breaker', 'cooldown_seconds'], factor: 1 },
 ];
 
-// Connectors mark secret fields with `writeOnly`; these words catch what an author forgot, and what a reference brings.
-const SECRET_WORDS = /token|secret|passw|credential|api_?key|private_?key|authorization/i;
-
 /** Sorted by key. Lists are one value. Keys that are not set and have no default are left out. */
 export function effectiveSettings(parsed: ParsedConfig): readonly EffectiveSetting[] {
   const { config, settings, layers } = parsed;
-  const { connectors, ...sections } = settings;
+  const { connectors, sinks, ...sections } = settings;
   const base = baseSchema();
   const found: EffectiveSetting[] = leavesOf(toJson(sections), []).map(([path, value]) =>
     settingOf(layers, path, value, isMarked(base, path)),
@@ -57,36 +55,28 @@ export function effectiveSettings(parsed: ParsedConfig): readonly EffectiveSetti
       found.push({ ...settingOf(layers, from, value * factor, false), key: pathText([...at, key]) });
     }
   }
+  for (const sink of config.sinks) {
+    const at = ['sinks', sink.name];
+    const { settings: _settings, ...written } = sinks[sink.name] ?? {};
+    for (const [path, value] of leavesOf(toJson({ ...written, type: sink.type }), at))
+      found.push(settingOf(layers, path, value, isMarked(base, path)));
+    const schema = parsed.sinkTypes.get(sink.type)?.settings;
+    const marks = schema === undefined ? {} : toJsonSchema(schema);
+    for (const [path, value] of leavesOf(sink.settings, [...at, 'settings']))
+      found.push(settingOf(layers, path, value, isMarked(marks, path.slice(3))));
+  }
   return found.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
 }
 
 function settingOf(layers: Layers, path: readonly string[], value: JsonValue, marked: boolean): EffectiveSetting {
   const { origin, exact } = originAt(layers, path);
-  const named = path[0] === 'connectors' && path.slice(2).some((key) => SECRET_WORDS.test(key));
-  const referenced = referencesOf(layers, path, value).some(
-    (each) => each.startsWith('file:') || SECRET_WORDS.test(each),
-  );
-  const secret = marked || named || referenced;
+  const secret = isSecret(layers, [path, value], marked);
   return {
     key: pathText(path),
     value: secret ? MASK : value,
     origin: originText(exact ? origin : { kind: 'default' }),
     secret,
   };
-}
-
-/** Whether the schema says `writeOnly` of the value or of a mapping around it. */
-function isMarked(schema: JsonSchema, path: readonly string[]): boolean {
-  return path.some((_, i) => schemasAt(schema, path.slice(0, i + 1)).some((each) => each.writeOnly === true));
-}
-
-/** References in the value and in everything inside it: one secret item makes a list secret. */
-function referencesOf(layers: Layers, path: readonly PropertyKey[], value: JsonValue): readonly string[] {
-  const { origin, exact } = originAt(layers, path);
-  const own = exact && origin.kind === 'file' ? origin.references : [];
-  if (typeof value !== 'object' || value === null) return own;
-  const inside = isTree(value) ? Object.entries(value) : [...value.entries()];
-  return [...own, ...inside.flatMap(([key, below]) => referencesOf(layers, [...path, key], below))];
 }
 
 export function originText(origin: Origin): string {
@@ -102,11 +92,6 @@ export function originText(origin: Origin): string {
     case 'default':
       return 'default';
   }
-}
-
-function leavesOf(value: JsonValue, path: readonly string[]): readonly (readonly [readonly string[], JsonValue])[] {
-  if (!isTree(value)) return [[path, value]];
-  return Object.entries(value).flatMap(([key, below]) => leavesOf(below, [...path, key]));
 }
 
 /** Drops what is undefined; settings hold nothing else that JSON cannot carry. */

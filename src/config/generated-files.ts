@@ -1,6 +1,7 @@
 // The committed files that are written from the schema, so that the script and the drift test compare the same text.
 import { weirJsonSchema, type MetadataSchemas } from './json-schema.ts';
 import { configurationReference } from './reference.ts';
+import type { SinkTypes } from './sink-settings.ts';
 
 export interface GeneratedFile {
   /** Relative to the root of the repository. */
@@ -8,10 +9,16 @@ export interface GeneratedFile {
   readonly text: string;
 }
 
-/** Without metadata schemas each connector's metadata is any mapping. */
-export function generatedFiles(metadataSchemas: MetadataSchemas = new Map()): readonly GeneratedFile[] {
+/** Without schemas the metadata of each connector and the settings of each sink are any mapping. */
+export function generatedFiles(
+  metadataSchemas: MetadataSchemas = new Map(),
+  sinkTypes: SinkTypes = new Map(),
+): readonly GeneratedFile[] {
   return [
-    { path: 'schema/weir.schema.json', text: `${JSON.stringify(weirJsonSchema(metadataSchemas), undefined, 2)}\n` },
-    { path: 'docs/configuration.md', text: configurationReference(metadataSchemas) },
+    {
+      path: 'schema/weir.schema.json',
+      text: `${JSON.stringify(weirJsonSchema(metadataSchemas, sinkTypes), undefined, 2)}\n`,
+    },
+    { path: 'docs/configuration.md', text: configurationReference(metadataSchemas, sinkTypes) },
   ];
 }

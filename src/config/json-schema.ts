@@ -1,6 +1,7 @@
 // JSON Schema of `weir.yaml` for editors, and look-ups in it for hints, settings and the reference page.
 import { z, type ZodType } from 'zod';
 import { WeirSchema } from './config-schema.ts';
+import { settingsSchemas, type SinkTypes } from './sink-settings.ts';
 
 /** The part of JSON Schema draft-07 that is written and read here. */
 export interface JsonSchema {
@@ -54,50 +55,70 @@ export function closed(schema: ZodType): ZodType {
 }
 
 /**
- * The schema file: every key of `weir.yaml`, and for each known connector type the keys of its metadata. An entry's type
- * is its `type` or, without one, its name, so an editor completes both spellings.
+ * The schema file: every key of `weir.yaml`, and for each known type of connector and sink the keys of its own settings. An
+ * entry's type is its `type` or, without one, its name, so an editor completes both spellings.
  */
-export function weirJsonSchema(metadataSchemas: MetadataSchemas = new Map()): JsonSchema {
+export function weirJsonSchema(
+  metadataSchemas: MetadataSchemas = new Map(),
+  sinkTypes: SinkTypes = new Map(),
+): JsonSchema {
   const whole = toJsonSchema(WeirSchema);
-  const connectors = whole.properties?.['connectors'];
-  const connection = connectors?.additionalProperties;
-  if (connectors === undefined || connection === undefined || typeof connection === 'boolean')
-    throw new TypeError('connectors must be a record of objects');
-
-  const types = [...metadataSchemas.keys()].sort();
   const definitions: Record<string, JsonSchema> = {};
-  const cases: JsonSchema[] = [];
-  const named: Record<string, JsonSchema> = {};
-  for (const type of types) {
-    const metadata = metadataSchemas.get(type);
-    if (metadata === undefined) continue;
-    const { $schema: _, ...body } = toJsonSchema(closed(metadata));
-    definitions[`metadata-${type}`] = { title: `metadata of ${type}`, ...body };
-    const then = metadataCase(type, body);
-    cases.push({ if: { properties: { type: { const: type } }, required: ['type'] }, then });
-    named[type] = { allOf: [ref('connection'), { if: { not: { required: ['type'] } }, then }] };
-  }
   // Both are exclusive: the parser says so in words, the editor by underlining.
   const exclusive: JsonSchema = { not: { required: ['schedule', 'poll_interval_seconds'] } };
-  definitions['connection'] = { ...connection, allOf: [exclusive, ...cases] };
-  return {
-    title: 'weir.yaml',
-    ...whole,
-    definitions,
-    properties: {
-      ...whole.properties,
-      connectors: {
-        ...connectors,
-        ...(types.length === 0 ? {} : { properties: named }),
-        additionalProperties: ref('connection'),
-      },
-    },
-  };
+  const connectors = typedEntries(whole.properties?.['connectors'], definitions, {
+    entry: 'connection',
+    settings: 'metadata',
+    schemas: metadataSchemas,
+    rules: [exclusive],
+  });
+  const sinks = typedEntries(whole.properties?.['sinks'], definitions, {
+    entry: 'sink',
+    settings: 'settings',
+    schemas: settingsSchemas(sinkTypes),
+    rules: [],
+  });
+  return { title: 'weir.yaml', ...whole, definitions, properties: { ...whole.properties, connectors, sinks } };
 }
 
-function metadataCase(type: string, metadata: JsonSchema): JsonSchema {
-  const required = (metadata.required ?? []).length > 0;
-  return { properties: { metadata: ref(`metadata-${type}`) }, ...(required ? { required: ['metadata'] } : {}) };
+interface EntriesOptions {
+  /** Name of the definition of one entry. */
+  readonly entry: string;
+  /** Key of an entry whose value depends on its type. */
+  readonly settings: string;
+  readonly schemas: ReadonlyMap<string, ZodType>;
+  readonly rules: readonly JsonSchema[];
+}
+
+/** A mapping of names to typed entries; what they consist of is added to `definitions`. */
+function typedEntries(
+  record: JsonSchema | undefined,
+  definitions: Record<string, JsonSchema>,
+  { entry, settings, schemas, rules }: EntriesOptions,
+): JsonSchema {
+  const one = record?.additionalProperties;
+  if (record === undefined || one === undefined || typeof one === 'boolean')
+    throw new TypeError(`the entries of each ${entry} must be a record of objects`);
+  const cases: JsonSchema[] = [];
+  const named: Record<string, JsonSchema> = {};
+  for (const [type, schema] of [...schemas].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const { $schema: _, ...body } = toJsonSchema(closed(schema));
+    definitions[`${settings}-${type}`] = { title: `${settings} of ${type}`, ...body };
+    const required = (body.required ?? []).length > 0;
+    const then: JsonSchema = {
+      properties: { [settings]: ref(`${settings}-${type}`) },
+      ...(required ? { required: [settings] } : {}),
+    };
+    cases.push({ if: { properties: { type: { const: type } }, required: ['type'] }, then });
+    named[type] = { allOf: [ref(entry), { if: { not: { required: ['type'] } }, then }] };
+  }
+  const allOf = [...rules, ...cases];
+  definitions[entry] = { ...one, ...(allOf.length === 0 ? {} : { allOf }) };
+  return {
+    ...record,
+    ...(schemas.size === 0 ? {} : { properties: named }),
+    additionalProperties: ref(entry),
+  };
 }
 
 function ref(name: string): JsonSchema {

@@ -1,10 +1,9 @@
 // `weir.yaml`, environment and flags → the configuration, or every problem at once.
 import { dirname, resolve } from 'node:path';
-import type { ZodType } from 'zod';
 import { Fault } from '#core/fault.ts';
 import type { JsonObject } from '#core/json.ts';
 import { CONNECTOR_LIMITS_DEFAULT, toConfig, type ConnectorLimits, type WeirConfig } from './config.ts';
-import { ConnectionSchema, WeirSchema, type WeirSettings } from './config-schema.ts';
+import { WeirSchema, type WeirSettings } from './config-schema.ts';
 import {
   ENVIRONMENT,
   environmentSettings,
@@ -14,7 +13,7 @@ import {
   type Variables,
 } from './environment.ts';
 import { toProblems, type PathProblem } from './issue-words.ts';
-import { baseSchema, closed, toJsonSchema, type MetadataSchemas } from './json-schema.ts';
+import { baseSchema, toJsonSchema, type MetadataSchemas } from './json-schema.ts';
 import {
   EMPTY_LAYERS,
   isTree,
@@ -26,7 +25,11 @@ import {
   type Layers,
   type Tree,
 } from './layers.ts';
-import { formatProblems, nearestOf, pathText, type ConfigProblem } from './problem.ts';
+import { checkPluginSettings, CONNECTORS, keysElsewhere, PLUGIN_SECTIONS, SINKS } from './plugin-settings.ts';
+import { formatProblems, pathText, type ConfigProblem } from './problem.ts';
+import { isMarked, isSecret, leavesOf, textsIn } from './secret-settings.ts';
+import { settingsSchemas, toSinks, type SinkConfig, type SinkTypes } from './sink-settings.ts';
+import { sinkWarnings } from './sink-warnings.ts';
 import { parseYamlTree, type MissingReference } from './yaml-tree.ts';
 
 const PROBLEMS_MAX = 100; // listed; a file with more is of another program
@@ -48,6 +51,8 @@ export interface ParseConfigInput extends ConfigFile {
   readonly readFile: (path: string) => string;
   /** By connector type. Absent: types and metadata are taken unchecked (`weir config schema`, tests). */
   readonly metadataSchemas?: MetadataSchemas;
+  /** By sink type. Absent: types and settings are taken unchecked. */
+  readonly sinkTypes?: SinkTypes;
   /** By connector type: what it suggests where the user says nothing. */
   readonly connectorLimits?: ReadonlyMap<string, ConnectorLimits>;
 }
@@ -60,6 +65,7 @@ export interface ParsedConfig {
   readonly settings: WeirSettings;
   readonly layers: Layers;
   readonly metadataSchemas: MetadataSchemas;
+  readonly sinkTypes: SinkTypes;
 }
 
 /**
@@ -83,15 +89,17 @@ export function parseConfig(input: ParseConfigInput): ParsedConfig {
   );
   layers = { ...layers, value: withoutBrokenKeys(layers.value, missing.disabled) };
   const base = WeirSchema.safeParse(layers.value);
-  const metadata = checkMetadata(layers, input.metadataSchemas);
+  const metadata = checkPluginSettings(CONNECTORS, layers, input.metadataSchemas);
+  const sinkSettings = checkPluginSettings(
+    SINKS,
+    layers,
+    input.sinkTypes === undefined ? undefined : settingsSchemas(input.sinkTypes),
+  );
   const found: PathProblem[] = [
-    ...(base.success
-      ? []
-      : base.error.issues.flatMap((issue) =>
-          toProblems(issue, { layers, base: [], schema: baseSchema(), elsewhere: connectionKeys() }),
-        )),
+    ...(base.success ? [] : baseProblems(base.error.issues, layers)),
     ...scheduleProblems(layers),
     ...metadata.problems,
+    ...sinkSettings.problems,
   ];
   // A value that is missing is one problem, not a second one as "required".
   const unset = new Set([...missing.errors, ...missing.disabled].map(({ path }) => pathText(path)));
@@ -114,20 +122,52 @@ export function parseConfig(input: ParseConfigInput): ParsedConfig {
         ? directory
         : input.cwd;
   };
+  const sinkTypes = input.sinkTypes ?? new Map();
+  const sinks = sinksOf(settings, sinkSettings.values, layers, sinkTypes);
   const config = toConfig(settings, {
     limitsOf: (type) => input.connectorLimits?.get(type) ?? CONNECTOR_LIMITS_DEFAULT,
     directory,
     toAbsolute: (path, text) => resolve(originAt(layers, path).exact ? startOf(path) : directory, text),
     directoryOf: (name) => startOf(['connectors', name]),
     metadataOf: (name) => metadata.values.get(name) ?? {},
+    sinks,
   });
   return {
     config,
     settings,
     layers,
     metadataSchemas: input.metadataSchemas ?? new Map(),
-    warnings: [...outer.warnings, ...missing.disabled.map(missingProblem)],
+    sinkTypes,
+    warnings: [
+      ...outer.warnings,
+      ...missing.disabled.map(missingProblem),
+      ...sinkWarnings(sinks, { settings, layers, types: sinkTypes }),
+    ],
   };
+}
+
+function baseProblems(issues: Parameters<typeof toProblems>[0][], layers: Layers): readonly PathProblem[] {
+  const elsewhere = keysElsewhere(CONNECTORS, 'connectors.<name>');
+  return issues.flatMap((issue) => toProblems(issue, { layers, base: [], schema: baseSchema(), elsewhere }));
+}
+
+function sinksOf(
+  { sinks }: WeirSettings,
+  values: ReadonlyMap<string, JsonObject>,
+  layers: Layers,
+  types: SinkTypes,
+): readonly SinkConfig[] {
+  const settingsOf = (name: string): JsonObject => values.get(name) ?? {};
+  return toSinks(sinks, {
+    settingsOf,
+    secretsOf(name) {
+      const schema = types.get(sinks[name]?.type ?? name)?.settings;
+      const marks = schema === undefined ? {} : toJsonSchema(schema);
+      return leavesOf(settingsOf(name), ['sinks', name, 'settings'])
+        .filter((leaf) => isSecret(layers, leaf, isMarked(marks, leaf[0].slice(3))))
+        .flatMap(([, value]) => textsIn(value));
+    },
+  });
 }
 
 function invalid(file: string, problems: readonly ConfigProblem[]): Fault {
@@ -179,7 +219,7 @@ interface Missing {
   readonly disabled: readonly MissingReference[];
 }
 
-/** Of enabled connections and of everything else: errors. Of disabled connections: warnings. Overridden ones do not count. */
+/** Of enabled connections and sinks and of everything else: errors. Of disabled ones: warnings. Overridden ones do not count. */
 function splitMissing(all: readonly MissingReference[], layers: Layers): Missing {
   const live = all.filter(({ path, place }) => {
     const { origin } = originAt(layers, path);
@@ -191,20 +231,22 @@ function splitMissing(all: readonly MissingReference[], layers: Layers): Missing
     );
   });
   const disabled = ({ path }: MissingReference): boolean =>
-    path[0] === 'connectors' && valueAt(layers.value, [...path.slice(0, 2), 'enabled']) === false;
+    PLUGIN_SECTIONS.some(({ section }) => section === path[0]) &&
+    valueAt(layers.value, [...path.slice(0, 2), 'enabled']) === false;
   return { errors: live.filter((each) => !disabled(each)), disabled: live.filter(disabled) };
 }
 
-/** A list or mapping with a missing part says nothing useful: in a disabled connection the whole key is left out. */
+/** A list or mapping with a missing part says nothing useful: in a disabled entry the whole key is left out. */
 function withoutBrokenKeys(value: Tree, missing: readonly MissingReference[]): Tree {
   return missing.reduce<Tree>((tree, { path }) => {
-    const [, name, key] = path;
-    const connectors = tree['connectors'];
-    if (key === undefined || key === 'metadata' || !isTree(connectors)) return tree;
-    const connection = connectors[String(name)];
-    if (!isTree(connection)) return tree;
-    const rest = Object.fromEntries(Object.entries(connection).filter(([each]) => each !== key));
-    return { ...tree, connectors: { ...connectors, [String(name)]: rest } };
+    const [section = '', name = '', key] = path.map(String);
+    const settings = PLUGIN_SECTIONS.find((each) => each.section === section)?.settings;
+    const entries = tree[section];
+    if (key === undefined || key === settings || !isTree(entries)) return tree;
+    const entry = entries[name];
+    if (!isTree(entry)) return tree;
+    const rest = Object.fromEntries(Object.entries(entry).filter(([each]) => each !== key));
+    return { ...tree, [section]: { ...entries, [name]: rest } };
   }, value);
 }
 
@@ -225,60 +267,4 @@ function scheduleProblems(layers: Layers): readonly PathProblem[] {
       },
     ];
   });
-}
-
-/** Each connection's `metadata` against its connector's own schema. */
-function checkMetadata(
-  layers: Layers,
-  schemas: MetadataSchemas | undefined,
-): { readonly problems: readonly PathProblem[]; readonly values: ReadonlyMap<string, JsonObject> } {
-  const problems: PathProblem[] = [];
-  const values = new Map<string, JsonObject>();
-  const connectors = layers.value['connectors'];
-  for (const [name, connection] of isTree(connectors) ? Object.entries(connectors) : []) {
-    const written = isTree(connection) ? (connection['metadata'] ?? {}) : undefined;
-    if (!isTree(connection) || !isTree(written)) continue; // WeirSchema has said so
-    values.set(name, written);
-    const type = connection['type'] ?? name;
-    if (schemas === undefined || typeof type !== 'string') continue;
-    const schema = schemas.get(type);
-    if (schema === undefined) {
-      problems.push(unknownType(layers, name, type, [...schemas.keys()]));
-      continue;
-    }
-    const strict = closed(schema);
-    const result = strict.safeParse(written);
-    // Metadata is made of JSON by the parser; a connector's schema that transforms it into something else is its own affair.
-    if (result.success) values.set(name, result.data as JsonObject);
-    else problems.push(...metadataProblems(result.error.issues, strict, ['connectors', name, 'metadata'], layers));
-  }
-  return { problems, values };
-}
-
-function metadataProblems(
-  issues: Parameters<typeof toProblems>[0][],
-  schema: ZodType,
-  base: readonly string[],
-  layers: Layers,
-): readonly PathProblem[] {
-  const described = toJsonSchema(schema);
-  const elsewhere = new Map([...connectionKeys().keys()].map((key) => [key, base.slice(0, -1).join('.')]));
-  return issues.flatMap((issue) => toProblems(issue, { layers, base, schema: described, elsewhere }));
-}
-
-function unknownType(layers: Layers, name: string, type: string, known: readonly string[]): PathProblem {
-  const written = layers.origins.has(JSON.stringify(['connectors', name, 'type']));
-  const path = written ? ['connectors', name, 'type'] : ['connectors', name];
-  const { origin } = originAt(layers, path);
-  const nearest = origin.kind === 'file' && origin.references.length > 0 ? undefined : nearestOf(type, known);
-  const problem = written ? 'unknown connector type' : 'the name is no connector type and type is not given';
-  const hint = `${nearest === undefined ? '' : `did you mean ${nearest}? `}known types: ${[...known].sort().join(', ')}`;
-  return {
-    path,
-    problem: { ...problemPlace(layers, path, written ? 'value' : 'key'), path: pathText(path), problem, hint },
-  };
-}
-
-function connectionKeys(): ReadonlyMap<string, string> {
-  return new Map(Object.keys(ConnectionSchema.shape).map((key) => [key, 'connectors.<name>']));
 }

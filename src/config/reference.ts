@@ -2,6 +2,7 @@
 import { ENVIRONMENT, type EnvironmentRow } from './environment.ts';
 import { baseSchema, descriptionAt, toJsonSchema, type JsonSchema, type MetadataSchemas } from './json-schema.ts';
 import { pathText } from './problem.ts';
+import { RESERVED_SINK_NAMES, type SinkTypes } from './sink-settings.ts';
 
 const INTRODUCTION = `# Configuration
 
@@ -32,11 +33,17 @@ A variable that is not set, or is empty, and has no default is a problem (of a c
 \`[ ]\` and \`{ }\` a reference needs quotes.
 `;
 
-/** The whole page. With metadata schemas, the settings of each connector type are listed too. */
-export function configurationReference(metadataSchemas: MetadataSchemas = new Map()): string {
+/** The whole page. With schemas, the settings of each type are listed too. */
+export function configurationReference(
+  metadataSchemas: MetadataSchemas = new Map(),
+  sinkTypes: SinkTypes = new Map(),
+): string {
   const sections = Object.entries(baseSchema().properties ?? {}).filter(([, schema]) => isSection(schema));
-  const single = Object.entries(baseSchema().properties ?? {}).filter(([, schema]) => !isSection(schema));
+  const single = Object.entries(baseSchema().properties ?? {}).filter(
+    ([key, schema]) => !isSection(schema) && key !== 'connectors' && key !== 'sinks',
+  );
   const connection = baseSchema().properties?.['connectors']?.additionalProperties;
+  const sink = baseSchema().properties?.['sinks']?.additionalProperties;
   const parts = [
     INTRODUCTION,
     '## connectors.&lt;name&gt;\n',
@@ -45,6 +52,12 @@ export function configurationReference(metadataSchemas: MetadataSchemas = new Ma
     ...[...metadataSchemas]
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .flatMap(([type, schema]) => [`### metadata of ${type}\n`, table(toJsonSchema(schema))]),
+    '## sinks.&lt;name&gt;\n',
+    `Where events are sent besides timeline and library. Names are made like those of connectors; ${RESERVED_SINK_NAMES.map((name) => `\`${name}\``).join(', ')} are reserved.\n`,
+    table(typeof sink === 'object' ? sink : {}),
+    ...[...sinkTypes]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .flatMap(([type, { settings }]) => [`### settings of ${type}\n`, table(toJsonSchema(settings))]),
     '## Top level\n',
     rows(single),
     ...sections.flatMap(([name, schema]) => [`## ${name}\n`, `${schema.description ?? ''}\n`, table(schema)]),
@@ -67,13 +80,11 @@ function rows(
   properties: readonly (readonly [string, JsonSchema])[],
   required: ReadonlySet<string> = new Set(),
 ): string {
-  const lines = properties
-    .filter(([key]) => key !== 'connectors')
-    .map(([key, schema]) => {
-      const fallback =
-        schema.default === undefined ? (required.has(key) ? 'required' : '–') : `\`${JSON.stringify(schema.default)}\``;
-      return `| \`${key}\` | ${cell(shapeOf(schema))} | ${fallback} | ${cell(schema.description ?? '')} |`;
-    });
+  const lines = properties.map(([key, schema]) => {
+    const fallback =
+      schema.default === undefined ? (required.has(key) ? 'required' : '–') : `\`${JSON.stringify(schema.default)}\``;
+    return `| \`${key}\` | ${cell(shapeOf(schema))} | ${fallback} | ${cell(schema.description ?? '')} |`;
+  });
   return ['| Key | Value | Default | Meaning |', '|---|---|---|---|', ...lines, ''].join('\n');
 }
 

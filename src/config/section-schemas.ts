@@ -1,5 +1,6 @@
 // The sections of `weir.yaml` beside `connectors:`. One schema a section; each description is the documentation of its key.
 import { z } from 'zod';
+import { STANDARD_WEBHOOK_SECRET } from '#core/standard-webhook.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -31,6 +32,73 @@ export const QueueSchema = z.strictObject({
     .max(1024 * GIB)
     .default(GIB)
     .describe('Bytes those events may occupy; the same percentages apply.'),
+  tenant_share: z
+    .number()
+    .min(0.01)
+    .max(1)
+    .default(0.5)
+    .describe(
+      'Share of the queue (0.01 to 1) that one tenant may fill when there are several; the same percentages apply within it.',
+    ),
+  retain_hours: z
+    .number()
+    .min(0)
+    .max(365 * 24)
+    .default(24)
+    .describe(
+      'Hours that events stay after every sink has them, so that a new sink has something to begin from. They take room on the disk, none in the queue.',
+    ),
+});
+
+export const DiskSchema = z.strictObject({
+  pause_below_bytes: z
+    .int()
+    .min(0)
+    .max(1024 * GIB)
+    .optional()
+    .describe(
+      'Free bytes of the disk of the data below which pulls pause; 0: never. Default: the larger of 512 MiB and 10 %, the latter at most 4 GiB.',
+    ),
+  refuse_below_bytes: z
+    .int()
+    .min(0)
+    .max(1024 * GIB)
+    .optional()
+    .describe(
+      'Free bytes below which nothing more is accepted and the ballast is given back; 0: never. Default: the larger of 128 MiB and 3 %, the latter at most 1 GiB.',
+    ),
+  ballast_bytes: z
+    .int()
+    .min(0)
+    .max(GIB)
+    .default(64 * MIB)
+    .describe('Bytes held back on the disk for when it is full, so that the queue still drains; 0: none.'),
+});
+
+export const DeadLettersSchema = z.strictObject({
+  retention_days: z
+    .number()
+    .min(1)
+    .max(3650)
+    .default(45)
+    .describe('Days after its last try that a dead letter is removed.'),
+  max_count: z
+    .int()
+    .min(100)
+    .max(10_000_000)
+    .default(100_000)
+    .describe('Dead letters kept of each tenant; the oldest go first.'),
+});
+
+export const DeliverySchema = z.strictObject({
+  max_attempts: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(5)
+    .describe(
+      'Tries of one event, alone and while its sink takes others, before it becomes a dead letter. An outage of the sink uses up none.',
+    ),
 });
 
 export const SchedulerSchema = z.strictObject({
@@ -137,8 +205,6 @@ export const MetricsSchema = z.strictObject({
   enabled: z.boolean().default(false).describe('Whether /metrics answers.'),
 });
 
-const ALERT_SECRET = /^whsec_[A-Za-z0-9+/]{32,86}={0,2}$/; // 24 to 64 bytes in base64
-
 export const AlertsSchema = z
   .strictObject({
     webhook_url: z
@@ -147,7 +213,7 @@ export const AlertsSchema = z
       .describe('Address that is told when an alert fires and when it is resolved. Default: the log alone is told.'),
     webhook_secret: z
       .string()
-      .regex(ALERT_SECRET, 'must be whsec_ followed by 24 to 64 random bytes in base64')
+      .regex(STANDARD_WEBHOOK_SECRET, 'must be whsec_ followed by 24 to 64 random bytes in base64')
       .optional()
       .describe(
         'Secret that signs what is sent there, in the form of Standard Webhooks: whsec_ and 24 to 64 random bytes in base64. Needed with webhook_url.',

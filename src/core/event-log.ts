@@ -54,17 +54,54 @@ export interface LogEntry {
   readonly event: Event;
 }
 
+/** One try to write an event, as far as it failed. */
+export interface Attempt {
+  readonly atMs: number;
+  readonly code: FaultCode;
+  readonly message: string;
+}
+
 export interface DeadLetterDraft {
   readonly entry: LogEntry;
   readonly code: FaultCode;
   readonly message: string;
+  /** Tries that count: of this event alone, while its sink took others (ADR 0007). */
   readonly attempts: number;
+  /** The tries this process saw, oldest first; what an earlier process tried is in `attempts` only. */
+  readonly history?: readonly Attempt[];
 }
+
+/**
+ * What a reader is about to write, remembered beside its position so that it outlives the process: an event that kills the
+ * process each time is found at the next start and counted (ADR 0007).
+ */
+export interface Dispatch {
+  /** Of its first entry. */
+  readonly position: number;
+  /** How many entries are written together. */
+  readonly events: number;
+  /** Counted tries of the entry at `position` so far, this one not included. */
+  readonly attempts: number;
+  /** True until the write has come back, however it ended. Found true at a start: the process ended in it. */
+  readonly open: boolean;
+}
+
+/** Where a reader begins: at the oldest entry that is kept, after the newest, or at the first one appended at or after a wall time. */
+export type ReadFrom = 'oldest' | 'newest' | { readonly sinceMs: number };
 
 export interface ReaderLag {
   readonly reader: string;
   /** Entries after the reader's committed positions, over all partitions. */
   readonly lag: number;
+  /** Wall time of the oldest such entry; undefined when there is none. */
+  readonly oldestAtMs: number | undefined;
+}
+
+/** A tenant's part of `LogStats.size` and `bytes`. */
+export interface TenantBacklog {
+  readonly tenant: string;
+  readonly size: number;
+  readonly bytes: number;
 }
 
 export interface LogStats {
@@ -74,6 +111,8 @@ export interface LogStats {
   /** Wall time of the oldest such entry; undefined when there is none. */
   readonly oldestAtMs: number | undefined;
   readonly readers: readonly ReaderLag[];
+  /** Every tenant that has such entries. */
+  readonly tenants: readonly TenantBacklog[];
 }
 
 /** The durable, partitioned, append-only ingestion queue. Order holds per key; nothing is promised between partitions. */
@@ -86,8 +125,18 @@ export interface EventLog {
    */
   append(batch: AppendBatch): Promise<AppendResult>;
 
-  /** Called once per sink at start, before its first read. A new reader begins at the oldest retained entry; a known one keeps its positions. */
-  register(reader: string): Promise<void>;
+  /** Called once per sink at start, before its first read. A new reader begins at `from` (default `oldest`); a known one keeps its positions. */
+  register(reader: string, from?: ReadFrom): Promise<void>;
+
+  /**
+   * Called for an operator: the reader reads again from `from`, which may also be ahead. One atomic unit with the end of every lease of
+   * its partitions, so that a batch in hand cannot commit past what is to be read again (I5). Returns how many entries it now has to
+   * read. With `dryRun` nothing changes: only that number is answered. Throws `not_found` for an unknown reader.
+   */
+  rewind(reader: string, from: ReadFrom, options?: { readonly dryRun?: boolean }): Promise<number>;
+
+  /** Called for an operator who gives a sink up: its positions and dispatches go, its leases end, it holds back trimming no more. False: it was not known. */
+  unregister(reader: string): Promise<boolean>;
 
   /**
    * Called by the one delivery loop that owns (reader, partition). Entries after the committed position, oldest first, at most
@@ -107,7 +156,16 @@ export interface EventLog {
     deadLetters?: readonly DeadLetterDraft[],
   ): Promise<'committed' | 'fenced'>;
 
-  /** Resolves when the partition may hold entries after the reader's position, or when `signal` aborts. May resolve too often, never too late. */
+  /**
+   * Called by that loop before and after a write to an external sink. Replaces what was recorded of (reader, partition); `commit` past its
+   * position removes it. `fenced`: nothing was recorded; stop.
+   */
+  dispatch(reader: string, partition: number, dispatch: Dispatch, fence: Fence): Promise<'recorded' | 'fenced'>;
+
+  /** Called by that loop once, when it has got the partition: what an earlier owner was writing. */
+  dispatched(reader: string, partition: number): Promise<Dispatch | undefined>;
+
+  /** Resolves when the partition may hold entries after the reader's position or dead letters queued for it, or when `signal` aborts. May resolve too often, never too late. */
   wait(reader: string, partition: number, signal: AbortSignal): Promise<void>;
 
   /** The oldest entries that are not settled by every reader, without settling them. For people. */
@@ -115,6 +173,9 @@ export interface EventLog {
 
   stats(): Promise<LogStats>;
 
-  /** Called now and then: removes entries settled by every registered reader, at most `trimRowsMax` a call. Returns how many. */
-  trim(): Promise<number>;
+  /**
+   * Called now and then: removes entries that every registered reader has settled and that were appended before `beforeMs` (wall time,
+   * default: whenever), at most `trimRowsMax` a call. Returns how many.
+   */
+  trim(beforeMs?: number): Promise<number>;
 }

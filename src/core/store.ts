@@ -1,6 +1,7 @@
 // What the platform remembers besides events. Each method is one atomic unit; no transaction spans two calls.
 // Every method that touches rows takes a tenant or a list of them (I9).
 
+import type { DeadLetterStore } from './dead-letter.ts';
 import type { FaultCode } from './fault.ts';
 import type { JsonValue } from './json.ts';
 import type { Library } from './library.ts';
@@ -102,25 +103,6 @@ export interface CallStore {
   failures(of: ConnectionRef, limit: number): Promise<readonly CallFailure[]>;
   /** Called now and then: forgets minutes before `minute` and failures beyond the newest `failuresMax` of each connection. */
   forget(beforeMinute: number, failuresMax: number): Promise<void>;
-}
-
-export interface DeadLetter extends ConnectionRef {
-  readonly id: number;
-  /** Sink name, or `pull` for raw records. */
-  readonly stage: string;
-  readonly stream: string;
-  readonly key: string;
-  readonly code: FaultCode;
-  readonly message: string;
-  readonly attempts: number;
-  readonly firstAtMs: number;
-  readonly lastAtMs: number;
-}
-
-export interface DeadLetterStore {
-  /** Newest first. Written by EventLog.append (raw records) and EventLog.commit (a sink's rejects). */
-  list(tenants: readonly string[], connection: string | undefined, limit: number): Promise<readonly DeadLetter[]>;
-  count(of: ConnectionRef): Promise<number>;
 }
 
 export interface Store {

@@ -2,6 +2,7 @@
 // dashboard are written from the same rows, so a threshold cannot say two things.
 
 import type { ConnectionRef } from '#core/names.ts';
+import type { DiskState } from './disk-guard.ts';
 import { HEARTBEAT_LATE_MS } from './heartbeat.ts';
 
 const MIN = 60_000;
@@ -10,6 +11,12 @@ const MIN = 60_000;
 export interface AlertFacts {
   /** 0 to 1. */
   readonly queueUsageRatio: number;
+  /** Of the oldest event that a sink has not settled; 0: none waits. */
+  readonly queueOldestAgeMs: number;
+  /** Absent: the data is in memory. */
+  readonly disk?: DiskState | undefined;
+  /** Sinks that refuse every event. */
+  readonly sinksRefusing: number;
   /** Since the last heartbeat that was written. */
   readonly heartbeatAgeMs: number;
   /** Enabled connectors only. */
@@ -66,6 +73,10 @@ export interface AlertRule {
 export const ALERT_RULE_NAMES = [
   'circuit_open',
   'queue_full',
+  'events_waiting',
+  'disk_low',
+  'disk_full',
+  'sink_refusing',
   'error_rate',
   'webhook_failures',
   'heartbeat_late',
@@ -74,6 +85,7 @@ export const ALERT_RULE_NAMES = [
 export type AlertRuleName = (typeof ALERT_RULE_NAMES)[number];
 
 const QUEUE_USAGE_RATIO = 0.9;
+const WAITING_S = 15 * 60;
 const ERROR_RATIO = 0.1;
 const WEBHOOK_FAILURE_RATIO = 0.5;
 const KEEP_FIRING_MS = MIN;
@@ -115,6 +127,71 @@ export const ALERT_RULES: readonly AlertRule[] = [
     runbook: 'queue-nearly-full',
     expr: `queue_usage_ratio > ${QUEUE_USAGE_RATIO}`,
     read: ({ queueUsageRatio }) => [{ value: queueUsageRatio }],
+  },
+  {
+    name: 'events_waiting',
+    title: 'WeirEventsWaiting',
+    severity: 'warning',
+    page: false,
+    threshold: WAITING_S,
+    forMs: MIN, // a machine that has slept catches up in less
+    keepFiringMs: KEEP_FIRING_MS,
+    summary: 'the oldest event has been waiting for a sink for {value}',
+    valueForm: 'seconds',
+    description:
+      'A sink takes nothing, or one of its partitions is stuck. Until it is repaired the event log fills for all.',
+    runbook: 'events-waiting',
+    expr: `queue_oldest_age_seconds > ${WAITING_S}`,
+    read: ({ queueOldestAgeMs }) => [{ value: queueOldestAgeMs / 1000 }],
+  },
+  {
+    name: 'disk_low',
+    title: 'WeirDiskLow',
+    severity: 'warning',
+    page: false,
+    threshold: 0,
+    forMs: 0, // the marks have room between them
+    keepFiringMs: KEEP_FIRING_MS,
+    summary: 'the disk of the data directory is nearly full',
+    valueForm: 'count',
+    description: 'Pulls pause until there is more room; what is in the event log is still delivered.',
+    runbook: 'disk-nearly-full',
+    // Full counts as well: from low to full is no recovery.
+    expr: 'sum(disk_state{level=~"low|full"}) > 0',
+    read: ({ disk }) => [{ value: disk === 'low' || disk === 'full' ? 1 : 0 }],
+    inactive: noDisk,
+  },
+  {
+    name: 'disk_full',
+    title: 'WeirDiskFull',
+    severity: 'critical',
+    page: true,
+    threshold: 0,
+    forMs: 0,
+    keepFiringMs: KEEP_FIRING_MS,
+    summary: 'the disk of the data directory is full',
+    valueForm: 'count',
+    description: 'Nothing more is accepted. The ballast has been given back, so that the event log still drains.',
+    runbook: 'disk-nearly-full',
+    expr: 'disk_state{level="full"} > 0',
+    read: ({ disk }) => [{ value: disk === 'full' ? 1 : 0 }],
+    inactive: noDisk,
+  },
+  {
+    name: 'sink_refusing',
+    title: 'WeirSinkRefusing',
+    severity: 'critical',
+    page: true,
+    threshold: 0,
+    forMs: 0, // it is a verdict already
+    keepFiringMs: KEEP_FIRING_MS,
+    summary: 'sinks that refuse every event: {value}',
+    valueForm: 'count',
+    description:
+      'As a rule the address or the settings of the sink are wrong. Its events wait until an operator has acted.',
+    runbook: 'sink-refusing',
+    expr: 'max by (sink) (sink_state{condition="refusing"}) > 0',
+    read: ({ sinksRefusing }) => [{ value: sinksRefusing }],
   },
   {
     name: 'error_rate',
@@ -196,6 +273,10 @@ export function promDuration(ms: number): string {
 function formatValue(form: AlertRule['valueForm'], value: number): string {
   if (form === 'percent') return `${Math.round(value * 1000) / 10} %`;
   return form === 'seconds' ? `${Math.round(value)} s` : String(value);
+}
+
+function noDisk({ disk }: AlertFacts): string | undefined {
+  return disk === undefined ? 'the data is in memory' : undefined;
 }
 
 function ratioOf(of: ConnectionRef, { total, failed }: { readonly total: number; readonly failed: number }): Reading[] {

@@ -2,6 +2,7 @@
 
 import { afterEach, describe, expect, test } from 'vitest';
 import { Fault } from '#core/fault.ts';
+import type { Sink } from '#core/sink.ts';
 import type { AlertNotice } from './alert-watch.ts';
 import type { Engine, EngineOptions } from './engine.ts';
 import {
@@ -14,6 +15,7 @@ import {
   scripted,
   type PullScript,
 } from './fixtures/engine-world.ts';
+import { scriptedDisk } from './fixtures/scripted-disk.ts';
 
 const undo: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -25,8 +27,7 @@ const failing: PullScript = async function* (ctx) {
   yield { events: [], cursor: 1 };
 };
 
-async function started(pull: PullScript, more: Partial<EngineOptions> = {}, guard = {}) {
-  const world = openWorld();
+async function started(pull: PullScript, more: Partial<EngineOptions> = {}, guard = {}, world = openWorld()) {
   const notices: AlertNotice[] = [];
   let closed = 0;
   const connection = connectionOf(scripted({ pull }), { guard });
@@ -129,4 +130,63 @@ test('dead letters that are already there are none that grow; a new one is', asy
   broken = 1;
   await pass(clock, 2 * MINUTE_MS);
   expect(told()).toEqual(['dead_letters_growing fired']);
+});
+
+test('a disk that fills up is told as low, then as full; both end with the room', async () => {
+  const disk = scriptedDisk({ roomBytes: 10_000, totalBytes: 10_000 });
+  const diskLimits = { pauseFreeBytes: 1000, refuseFreeBytes: 100, ballastBytes: 0 };
+  const { clock, told } = await started(async function* () {}, { disk, diskLimits });
+  await pass(clock, MINUTE_MS);
+  expect(told()).toEqual([]);
+  disk.roomBytes = 500;
+  await pass(clock, MINUTE_MS);
+  disk.roomBytes = 50;
+  await pass(clock, MINUTE_MS);
+  expect(told()).toEqual(['disk_low fired', 'disk_full fired']);
+  disk.roomBytes = 10_000;
+  await pass(clock, 3 * MINUTE_MS);
+  expect(told().slice(2).toSorted()).toEqual(['disk_full resolved', 'disk_low resolved']);
+});
+
+test('an event that waits for more than a quarter of an hour is told, however the others fare', async () => {
+  const world = openWorld();
+  const apply = () => Promise.reject(new Fault('storage_unknown', 'the store is out'));
+  const library = new Proxy(world.store.library, {
+    get: (of, name) => (name === 'apply' ? apply : (Reflect.get(of, name) as unknown)),
+  });
+  let pulled = false;
+  const { clock, told } = await started(
+    async function* () {
+      if (!pulled) yield { events: docs(1), cursor: 1 };
+      pulled = true;
+    },
+    { store: { ...world.store, library } },
+    {},
+    world,
+  );
+  await pass(clock, 15 * MINUTE_MS, 5000);
+  expect(told()).not.toContain('events_waiting fired');
+  await pass(clock, 2 * MINUTE_MS, 5000);
+  expect(told()).toContain('events_waiting fired');
+});
+
+test('a sink that refuses every event is told; nobody has to look for it', async () => {
+  const reject = { outcome: 'reject', fault: new Fault('sink_rejected', 'no') } as const;
+  const done = () => Promise.resolve();
+  const sink: Sink = {
+    name: 'crm',
+    open: done,
+    close: done,
+    ping: done,
+    write: (entries) => Promise.resolve(entries.map(() => reject)),
+  };
+  const { clock, told, notices } = await started(
+    async function* (_ctx, cursor) {
+      if (cursor === undefined) yield { events: docs(60), cursor: 1 };
+    },
+    { sinks: [{ sink, type: 'http', from: 'oldest', accepts: () => true }] },
+  );
+  await pass(clock, MINUTE_MS);
+  expect(told()).toContain('sink_refusing fired');
+  expect(notices.find(({ rule }) => rule.name === 'sink_refusing')?.summary).toMatch(/: 1$/);
 });

@@ -1,9 +1,10 @@
 import type { Env } from '#core/env.ts';
 import type { ConnectionRef } from '#core/names.ts';
-import type { DeadLetterStore } from '#core/store.ts';
+import type { DeadLetterStore } from '#core/dead-letter.ts';
 import type { Logger } from '#telemetry/logger.ts';
 import { ALERT_WINDOWS, summaryOf, type AlertFacts, type AlertRule, type ConnectorFacts } from './alert-rules.ts';
 import { Alerts, type Alert, type AlertChange, type Silence } from './alerts.ts';
+import type { QueueView } from './backpressure-watch.ts';
 import type { Connection } from './connection.ts';
 import { WindowedCount } from './windowed-count.ts';
 
@@ -30,7 +31,8 @@ export interface AlertWatchOptions {
   readonly deadLetters: DeadLetterStore;
   readonly connections: readonly Connection[];
   readonly circuitOf: (connection: Connection) => ConnectorFacts['circuit'];
-  readonly queueUsageRatio: () => Promise<number>;
+  readonly queue: () => Promise<QueueView>;
+  readonly sinks: () => Promise<readonly { readonly state: string }[]>;
   readonly logger: Logger;
   readonly recipient?: AlertRecipient | undefined;
 }
@@ -118,13 +120,17 @@ export class AlertWatch {
   }
 
   async #measure(): Promise<AlertFacts> {
-    const { connections, env, queueUsageRatio } = this.#options;
+    const { connections, env, queue, sinks } = this.#options;
     const enabled = connections.filter((connection) => connection.enabled);
-    const queueRatio = await queueUsageRatio();
+    const { usageRatio, stats, disk } = await queue();
+    const refusing = (await sinks()).filter(({ state }) => state === 'refusing');
     const connectors: ConnectorFacts[] = [];
     for (const connection of enabled) connectors.push(await this.#measureOne(connection));
     return {
-      queueUsageRatio: queueRatio,
+      queueUsageRatio: usageRatio,
+      queueOldestAgeMs: stats.oldestAtMs === undefined ? 0 : Math.max(0, env.clock.now() - stats.oldestAtMs),
+      ...(disk && { disk: disk.state }),
+      sinksRefusing: refusing.length,
       heartbeatAgeMs: env.clock.monotonic() - this.#heartbeatAtMs,
       connectors,
     };

@@ -1,9 +1,10 @@
 // Alerts to one address, signed as Standard Webhooks asks, so that the recipient can tell that they come from this Weir.
 
-import { createHmac } from 'node:crypto';
 import type { Env } from '#core/env.ts';
 import { toFault } from '#core/fault.ts';
 import type { JsonObject } from '#core/json.ts';
+import type { SinkContext } from '#core/sink.ts';
+import { standardWebhookHeaders, type SignedMessage } from '#core/standard-webhook.ts';
 import { computeBackoffMs, RETRY_DEFAULTS, type RetryPolicy } from '#policies/backoff.ts';
 import { parseRetryAfter } from '#policies/retry-after.ts';
 import type { Logger } from '#telemetry/logger.ts';
@@ -11,45 +12,19 @@ import type { AlertNotice, AlertRecipient } from './alert-watch.ts';
 
 export const ALERT_WEBHOOK_LIMITS = {
   waitingMax: 100, // notices that wait for delivery; a further one is not sent, which the log says
+  timeoutMs: 10_000, // of one attempt
   retry: { ...RETRY_DEFAULTS, attemptsMax: 6, baseMs: 5000, capMs: 300_000, factor: 3 } satisfies RetryPolicy,
 } as const;
 
-const SECRET_PREFIX = 'whsec_';
 const STATUS_GONE = 410; // the recipient wants no more of them
-
-export interface PostAnswer {
-  readonly status: number;
-  readonly retryAfter: string | undefined;
-}
-
-/** Sends one request, follows no redirect and answers within its own time limit. Throws when there was no answer. */
-export type Post = (
-  url: string,
-  headers: Readonly<Record<string, string>>,
-  body: string,
-  signal: AbortSignal,
-) => Promise<PostAnswer>;
 
 export interface AlertWebhookOptions {
   readonly env: Env;
   readonly url: string;
   /** `whsec_` and 24 to 64 random bytes in base64. */
   readonly secret: string;
-  readonly post: Post;
+  readonly post: SinkContext['post'];
   readonly logger: Logger;
-}
-
-export interface SignedMessage {
-  /** Unique per message and the same in every attempt. */
-  readonly id: string;
-  readonly timestampS: number;
-  readonly body: string;
-}
-
-/** `v1,` and the HMAC-SHA256 of `id.timestamp.body` in base64; the key is what the secret encodes. */
-export function signStandardWebhook(secret: string, { id, timestampS, body }: SignedMessage): string {
-  const key = Buffer.from(secret.slice(SECRET_PREFIX.length), 'base64');
-  return `v1,${createHmac('sha256', key).update(`${id}.${timestampS}.${body}`).digest('base64')}`;
 }
 
 /** Delivers one notice after the other, so that nobody learns of an end before its beginning. */
@@ -116,17 +91,14 @@ export class AlertWebhook implements AlertRecipient {
     message: SignedMessage,
   ): Promise<'delivered' | { readonly problem: string; readonly retryAfterMs?: number | undefined }> {
     const { env, url, secret, post } = this.#options;
-    const headers = {
-      'content-type': 'application/json',
-      'webhook-id': message.id,
-      'webhook-timestamp': String(message.timestampS),
-      'webhook-signature': signStandardWebhook(secret, message),
-    };
+    const headers = { 'content-type': 'application/json', ...standardWebhookHeaders(secret, message) };
     try {
-      const { status, retryAfter } = await post(url, headers, message.body, this.#closing.signal);
+      const { timeoutMs } = ALERT_WEBHOOK_LIMITS;
+      const { signal } = this.#closing;
+      const { status, headers: told } = await post({ url, headers, body: message.body, timeoutMs, signal });
       if (status >= 200 && status < 300) return 'delivered';
       if (status === STATUS_GONE) this.#gone = true;
-      const retryAfterMs = parseRetryAfter(retryAfter, {
+      const retryAfterMs = parseRetryAfter(told['retry-after'], {
         nowMs: env.clock.now(),
         capMs: ALERT_WEBHOOK_LIMITS.retry.capMs,
       });

@@ -214,9 +214,21 @@ describe('a silence', () => {
   });
 });
 
+const INSTANCE_RULES: ReadonlySet<string> = new Set([
+  'queue_full',
+  'events_waiting',
+  'disk_low',
+  'disk_full',
+  'sink_refusing',
+  'heartbeat_late',
+]);
+
 describe('the rules', () => {
   const facts = {
     queueUsageRatio: 0.95,
+    queueOldestAgeMs: 900_001,
+    disk: 'full',
+    sinksRefusing: 1,
     heartbeatAgeMs: 61_000,
     connectors: [
       {
@@ -234,18 +246,31 @@ describe('the rules', () => {
   test.each(ALERT_RULES)('$name is met by its subject alone', (rule) => {
     const met = rule.read(facts).filter(({ value }) => value > rule.threshold);
     expect(met.map(({ connector }) => connector?.connection ?? 'instance')).toEqual([
-      rule.name === 'queue_full' || rule.name === 'heartbeat_late' ? 'instance' : 'wiki',
+      INSTANCE_RULES.has(rule.name) ? 'instance' : 'wiki',
     ]);
   });
 
   test.each(ALERT_RULES)('$name is not met while all is well', (rule) => {
     const well = {
       queueUsageRatio: 0.9,
+      queueOldestAgeMs: 900_000,
+      disk: 'ok' as const,
+      sinksRefusing: 0,
       heartbeatAgeMs: 60_000,
       connectors: [{ ...WIKI, circuit: 'closed' as const, calls: { total: 0, failed: 0 }, deadLettersNew: 0 }],
     };
     expect(rule.read(well).filter(({ value }) => value > rule.threshold)).toEqual([]);
     expect(rule.inactive?.(well)).toBe(rule.name === 'webhook_failures' ? 'no webhook deliveries' : undefined);
+  });
+
+  test('of the disk tell low from full, and are not judged where there is none', () => {
+    const met = (disk?: 'ok' | 'low' | 'full') =>
+      ALERT_RULES.filter(({ name }) => name.startsWith('disk_'))
+        .filter((rule) => rule.read({ ...facts, disk }).some(({ value }) => value > rule.threshold))
+        .map(({ name }) => name);
+    expect([met('ok'), met('low'), met('full')]).toEqual([[], ['disk_low'], ['disk_low', 'disk_full']]);
+    const rule = ALERT_RULES.find(({ name }) => name === 'disk_full');
+    expect(rule?.inactive?.({ ...facts, disk: undefined })).toBe('the data is in memory');
   });
 
   test('say times, severity and page as the requirements fix them', () => {

@@ -1,157 +1,123 @@
+import type { DeadLetterStore } from '#core/dead-letter.ts';
 import type { Env } from '#core/env.ts';
-import type { DeadLetterDraft, EventLog, LogEntry } from '#core/event-log.ts';
+import type { DeadLetterDraft, EventLog } from '#core/event-log.ts';
 import { Fault, toFault } from '#core/fault.ts';
-import type { Fence, Leases } from '#core/leases.ts';
+import type { Leases } from '#core/leases.ts';
 import { partitionLeaseName } from '#core/names.ts';
 import { PARTITIONS } from '#core/partition.ts';
-import type { BuiltInSink, Sink, WriteResult } from '#core/sink.ts';
 import { computeBackoffMs } from '#policies/backoff.ts';
+import { callWithin, endedOrAborted } from './bounded-call.ts';
+import { DELIVERY_LIMITS, OUTAGE_BACKOFF } from './delivery-limits.ts';
+import type { DeliveryLoop, OutcomeCounts } from './delivery-loop.ts';
+import type { Target } from './delivery-target.ts';
 import { keepLease } from './lease-keeper.ts';
+import { PartitionDelivery } from './partition-delivery.ts';
 import { Permits } from './permits.ts';
+import { SinkHealth } from './sink-health.ts';
 
-export const DELIVERY_LIMITS = {
-  batchEventsMax: 256,
-  batchesInFlightMax: 4, // of one sink: bounds the parsed events in memory, whatever the number of partitions
-  leaseRetryMs: 1000, // how soon a partition that somebody else owns is asked for again
-  backoff: {
-    baseMs: 400,
-    factor: 2,
-    capMs: 60_000,
-    jitter: 'proportional',
-    jitterRatio: 0.2,
-    attemptsMax: Number.POSITIVE_INFINITY,
-  },
-} as const;
+export { DELIVERY_LIMITS } from './delivery-limits.ts';
+export { builtInTarget, externalTarget } from './delivery-target.ts';
 
 export interface DeliveryOptions {
   readonly env: Env;
   readonly log: EventLog;
   readonly leases: Leases;
   readonly owner: string;
-  readonly onBatch?: (
-    sink: string,
-    result: 'written' | 'stale' | 'retry' | 'reject',
-    events: number,
-    durationMs: number,
-  ) => void;
+  /** Absent: no dead letter is put back. */
+  readonly letters?: Pick<DeadLetterStore, 'queued' | 'settle'>;
+  /** Counted tries of one event. */
+  readonly attemptsMax?: number;
+  /** Made by who wants to look at it; otherwise one of its own. */
+  readonly health?: SinkHealth;
+  readonly onBatch?: (sink: string, counts: OutcomeCounts, durationMs: number) => void;
   readonly onFault?: (sink: string, fault: Fault, nextInMs: number) => void;
+  readonly onDeadLetter?: (sink: string, letter: DeadLetterDraft) => void;
 }
 
-/** What a delivery loop does with a batch; how the position is committed is the only difference between kinds of sinks. */
-interface Target {
-  readonly name: string;
-  /** Called once before the first batch; tried again until it does not throw. */
-  open(signal: AbortSignal): Promise<void>;
-  close(): Promise<void>;
-  /** Positions settled so far. `fault`: the rest must be tried again later. */
-  deliver(partition: number, entries: readonly LogEntry[], fence: Fence, signal: AbortSignal): Promise<Delivered>;
+interface Delivery extends DeliveryLoop {
+  readonly leases: Leases;
+  readonly owner: string;
 }
 
-interface Delivered {
-  readonly state: 'settled' | 'fenced' | 'retry';
-  readonly fault?: Fault;
-  /** A try that settled something begins its waits anew. */
-  readonly moved?: boolean;
-}
-
-/** Rows and position in one transaction: exactly once. */
-export function builtInTarget(sink: BuiltInSink): Target {
-  return {
-    name: sink.name,
-    open: () => Promise.resolve(),
-    close: () => Promise.resolve(),
-    async deliver(partition, entries, fence) {
-      const done = await sink.apply(partition, entries, fence);
-      return { state: done === 'fenced' ? 'fenced' : 'settled' };
-    },
-  };
-}
-
-/** Write first, position after the sink has confirmed: at least once, and the version guard makes it once in effect (I4). */
-export function externalTarget(sink: Sink, log: EventLog): Target {
-  return {
-    name: sink.name,
-    open: (signal) => sink.open(signal),
-    close: () => sink.close(),
-    async deliver(partition, entries, fence, signal) {
-      const results = await sink.write(entries, signal);
-      // An answer that leaves events out says nothing of any of them: nothing is settled.
-      if (results.length !== entries.length)
-        throw new Fault(
-          'sink_unavailable',
-          `sink ${sink.name} gave ${results.length} results for ${entries.length} events`,
-        );
-      const settled = settledPrefix(entries, results);
-      const last = settled.at(-1);
-      if (last !== undefined) {
-        const letters = deadLettersOf(settled, results);
-        if ((await log.commit(sink.name, partition, last.position, fence, letters)) === 'fenced')
-          return { state: 'fenced' };
-      }
-      const stuck = results[settled.length];
-      return stuck?.outcome === 'retry'
-        ? { state: 'retry', fault: stuck.fault, moved: settled.length > 0 }
-        : { state: 'settled' };
-    },
-  };
-}
-
-// The position may only pass what is confirmed or a dead letter, so it stops before the first event to be tried again (I3, I5).
-function settledPrefix(entries: readonly LogEntry[], results: readonly WriteResult[]): readonly LogEntry[] {
-  const stuck = results.findIndex((result) => result.outcome === 'retry');
-  return stuck < 0 ? entries : entries.slice(0, stuck);
-}
-
-function deadLettersOf(settled: readonly LogEntry[], results: readonly WriteResult[]): readonly DeadLetterDraft[] {
-  return settled.flatMap((entry, index) => {
-    const result = results[index];
-    return result?.outcome === 'reject'
-      ? [{ entry, code: result.fault.code, message: result.fault.message, attempts: 1 }]
-      : [];
-  });
-}
-
-/** What every loop of one sink shares. */
-interface Loop extends DeliveryOptions {
-  readonly target: Target;
-  readonly permits: Permits;
+export function healthOf(target: Target, { env, onFault }: Pick<DeliveryOptions, 'env' | 'onFault'>): SinkHealth {
+  const ping = target.kind === 'external' ? (signal: AbortSignal) => target.sink.ping(signal) : undefined;
+  return new SinkHealth({ name: target.name, env, ping, onFault });
 }
 
 /** One loop per partition of one sink, each under its own lease. Ends when `stop` aborts and the batches in hand have settled. */
 export async function deliverAll(options: DeliveryOptions, target: Target, stop: AbortSignal): Promise<void> {
-  const loop: Loop = { ...options, target, permits: new Permits(DELIVERY_LIMITS.batchesInFlightMax) };
-  const ready = await untilDone(loop, stop, async () => {
-    await options.log.register(target.name);
-    await target.open(stop);
-  });
-  if (!ready) return;
-  await Promise.all(Array.from({ length: PARTITIONS }, (_, partition) => deliverPartition(loop, partition, stop)));
-  await target.close();
+  const delivery: Delivery = {
+    ...options,
+    target,
+    health: options.health ?? healthOf(target, options),
+    permits: new Permits(DELIVERY_LIMITS.batchesInFlightMax),
+    attemptsMax: options.attemptsMax ?? DELIVERY_LIMITS.attemptsMax,
+  };
+  delivery.health.begin(stop);
+  const { log } = options;
+  if (!(await untilDone(delivery, stop, () => log.register(target.name, target.from)))) return;
+  if (!(await untilDone(delivery, stop, () => open(delivery, stop)))) return;
+  await Promise.all(Array.from({ length: PARTITIONS }, (_, partition) => deliverPartition(delivery, partition, stop)));
+  await close(delivery, stop);
 }
 
 /** Tries until it works, with growing waits; false when `stop` came first. */
-async function untilDone(
-  { env, target, onFault }: Loop,
-  stop: AbortSignal,
-  work: () => Promise<void>,
-): Promise<boolean> {
+async function untilDone(delivery: Delivery, stop: AbortSignal, work: () => Promise<void>): Promise<boolean> {
+  const { env, health, target, onFault } = delivery;
   for (let attempt = 0; !stop.aborted; attempt += 1) {
     try {
       await work();
+      health.goesOn('open');
       return true;
     } catch (error) {
-      const nextInMs = computeBackoffMs({ attempt, policy: DELIVERY_LIMITS.backoff, random: env.random });
-      onFault?.(target.name, toFault(error), nextInMs);
+      const fault = toFault(error);
+      const nextInMs = computeBackoffMs({ attempt, policy: OUTAGE_BACKOFF, random: env.random });
+      health.hold('open', fault);
+      onFault?.(target.name, fault, nextInMs);
       await env.clock.sleep(nextInMs, stop);
     }
   }
   return false;
 }
 
-async function deliverPartition(loop: Loop, partition: number, stop: AbortSignal): Promise<void> {
-  const { env, leases, owner, target } = loop;
+async function open({ env, health, target }: Delivery, stop: AbortSignal): Promise<void> {
+  if (target.kind === 'built_in') return;
+  const { openMs, graceMs } = DELIVERY_LIMITS;
+  const what = `opening sink ${target.name}`;
+  const call = (signal: AbortSignal): Promise<void> => target.sink.open(signal);
+  const ended = await callWithin(env.clock, { what, timeoutMs: openMs, graceMs, stop, call });
+  if (ended.state === 'value') return;
+  if (ended.state === 'hanging') {
+    health.hold('open', ended.fault);
+    await endedOrAborted(ended.back, stop);
+  }
+  throw ended.fault;
+}
+
+async function close({ env, target }: Delivery, stop: AbortSignal): Promise<void> {
+  if (target.kind === 'built_in') return;
+  // `stop` has aborted by now: the sink has the grace to close, and no failure of it keeps Weir from ending.
+  const call = (): Promise<void> => target.sink.close();
+  await callWithin(env.clock, {
+    what: `closing sink ${target.name}`,
+    timeoutMs: 0,
+    graceMs: DELIVERY_LIMITS.graceMs,
+    stop,
+    call,
+  });
+}
+
+async function deliverPartition(delivery: Delivery, partition: number, stop: AbortSignal): Promise<void> {
+  const { env, health, leases, owner, target } = delivery;
+  let hanging: Promise<unknown> | undefined;
   // Unbounded on purpose: ends with `stop`; every pass waits for a lease, for entries or for a backoff.
   while (!stop.aborted) {
+    // A write of an ownership that was lost meanwhile: two at once never, not even under two leases.
+    if (hanging !== undefined) {
+      health.hold(partition, new Fault('sink_unavailable', `a write to sink ${target.name} has not come back`));
+      await endedOrAborted(hanging, stop);
+      health.goesOn(partition);
+    }
     // A lease that cannot be asked for is like one that another holds: look again.
     const lease = await keepLease(leases, env.clock, partitionLeaseName(target.name, partition), owner).catch(
       () => undefined,
@@ -161,51 +127,10 @@ async function deliverPartition(loop: Loop, partition: number, stop: AbortSignal
       continue;
     }
     try {
-      await deliverOwned(loop, partition, lease.fence, AbortSignal.any([stop, lease.lost]));
+      const signal = AbortSignal.any([stop, lease.lost]);
+      ({ hanging } = await new PartitionDelivery(delivery, { partition, fence: lease.fence, signal }).run());
     } finally {
       await lease.release();
     }
-  }
-}
-
-async function deliverOwned(loop: Loop, partition: number, fence: Fence, signal: AbortSignal): Promise<void> {
-  const { env, log, target } = loop;
-  let failures = 0;
-  while (!signal.aborted) {
-    await log.wait(target.name, partition, signal).catch(() => env.clock.sleep(DELIVERY_LIMITS.leaseRetryMs, signal));
-    if (signal.aborted) return;
-    const delivered = await loop.permits.run(() => deliverBatch(loop, partition, fence, signal));
-    if (delivered.state === 'fenced') return;
-    if (delivered.fault === undefined) {
-      failures = 0;
-      continue;
-    }
-    if (delivered.moved === true) failures = 0;
-    // I6: the sink's failure uses up nothing and drops nothing; the partition waits in place, so order holds (I5).
-    const nextInMs = computeBackoffMs({ attempt: failures, policy: DELIVERY_LIMITS.backoff, random: env.random });
-    failures += 1;
-    loop.onFault?.(target.name, delivered.fault, nextInMs);
-    await env.clock.sleep(nextInMs, signal);
-  }
-}
-
-async function deliverBatch(loop: Loop, partition: number, fence: Fence, signal: AbortSignal): Promise<Delivered> {
-  const { env, log, target, onBatch } = loop;
-  const startMs = env.clock.monotonic();
-  let entries: readonly LogEntry[] = [];
-  try {
-    entries = await log.read(target.name, partition, DELIVERY_LIMITS.batchEventsMax);
-    if (entries.length === 0) return { state: 'settled' };
-    const delivered = await target.deliver(partition, entries, fence, signal);
-    onBatch?.(
-      target.name,
-      delivered.fault === undefined ? 'written' : 'retry',
-      entries.length,
-      env.clock.monotonic() - startMs,
-    );
-    return delivered;
-  } catch (error) {
-    onBatch?.(target.name, 'retry', entries.length, env.clock.monotonic() - startMs);
-    return { state: 'retry', fault: toFault(error) };
   }
 }

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Library } from '#core/library.ts';
-import type { Engine } from './engine.ts';
+import { sealEvent } from '#core/event.ts';
+import { Fault } from '#core/fault.ts';
+import type { Engine, EngineOptions } from './engine.ts';
 import {
   connectionOf,
   doc,
@@ -25,7 +27,7 @@ function filling(world: World, total: number) {
   const sink = { stuck: true, applied: 0 };
   const { library } = world.store;
   const apply: Library['apply'] = async (partition, entries, fence) => {
-    if (sink.stuck) throw new Error('the sink is down');
+    if (sink.stuck) throw new Fault('storage_unknown', 'the store is out');
     const done = await library.apply(partition, entries, fence);
     sink.applied += entries.length;
     return done;
@@ -109,6 +111,79 @@ describe('a log that fills up because a sink is down (G8)', () => {
     const { lastSuccessAtMs } = await engine.status(connection);
     await engine.stop();
     expect(lastSuccessAtMs).toBeDefined();
+  });
+});
+
+describe('a tenant that floods the log', () => {
+  const LEAD_MS = 20_000;
+  /** Tenant `a` has more than its share, tenant `b` a little; the sinks take nothing. */
+  async function flooded(queue: EngineOptions['queue']) {
+    const world = openWorld();
+    const source = (total: number) =>
+      scripted({
+        async *pull(_, cursor) {
+          for (let at = Number(cursor ?? 0); at < total; at += 10)
+            yield { events: docs(10, `page-${at}`), cursor: at + 10 };
+        },
+      });
+    const b = { tenant: 'b', connection: 'other', schedule: { kind: 'interval', pollIntervalMs: 1000 } } as const;
+    const stuck = { apply: () => Promise.reject(new Fault('storage_unknown', 'the store is out')) };
+    const library = new Proxy(world.store.library, {
+      get: (of, name) => (name in stuck ? stuck.apply : (Reflect.get(of, name) as unknown)),
+    });
+    const engine = engineOf(world, [connectionOf(source(500)), connectionOf(source(20), b)], {
+      store: { ...world.store, library },
+      queue,
+    });
+    await engine.start();
+    await pass(world.clock, LEAD_MS);
+    const tenantsOf = async () => Object.fromEntries((await engine.queue()).tenants.map((one) => [one.tenant, one]));
+    /** As a webhook does, which no pause holds up. */
+    const append = (tenant: string, count: number, prefix: string) =>
+      world.log.append({
+        events: docs(count, prefix).map((draft) =>
+          sealEvent({ tenant, connection: 'hook', connector: 'scripted', stream: 'docs' }, draft),
+        ),
+      });
+    return { world, engine, tenantsOf, append };
+  }
+
+  test("pauses its own pulls at 80 % of its share, and nobody else's", async () => {
+    const { world, engine, tenantsOf } = await flooded(QUEUE);
+    expect(await tenantsOf()).toMatchObject({
+      a: { size: 40, usageRatio: 0.8, paused: true },
+      b: { size: 20, usageRatio: 0.4, paused: false },
+    });
+    expect(await engine.queue()).toMatchObject({ paused: false, usageRatio: 0.6, intake: 'open' });
+    expect((await world.store.streams.get({ tenant: 'b', connection: 'other', stream: 'docs' }))?.cursor).toBe(20);
+    await engine.stop();
+  });
+
+  test('takes as much as the setting gives it', async () => {
+    const { engine, tenantsOf } = await flooded({ ...QUEUE, tenantShareRatio: 0.25 });
+    expect(await tenantsOf()).toMatchObject({ a: { size: 20, paused: true }, b: { size: 20, paused: true } });
+    await engine.stop();
+  });
+
+  test('is refused only when its share is used up, and the others only when the log is', async () => {
+    const { world, engine, append } = await flooded(QUEUE);
+    const refusals = async () => {
+      await engine.queue();
+      return ['a', 'b'].map((tenant) => engine.intakeRefusal(tenant)?.code);
+    };
+    expect(await refusals()).toEqual([undefined, undefined]);
+    await append('a', 9, 'hook');
+    expect(await refusals()).toEqual([undefined, undefined]);
+    await append('a', 1, 'last');
+    expect(await refusals()).toEqual(['log_full', undefined]);
+    expect((await engine.queue()).intake).toBe('open');
+    expect(engine.intakeRefusal('a')?.message).toMatch(/tenant a .*share/);
+    await append('a', 30, 'more');
+    expect(await refusals()).toEqual(['log_full', 'log_full']);
+    expect((await engine.queue()).intake).toBe('refusing');
+    const waitMs = (engine.intakeRefusal('b')?.retryAtMs ?? 0) - world.clock.now();
+    expect(waitMs).toBeGreaterThanOrEqual(240_000); // nothing drains
+    await engine.stop();
   });
 });
 

@@ -3,6 +3,7 @@ import { Fault } from '#core/fault.ts';
 import type { JsonValue } from '#core/json.ts';
 import type { Run } from '#core/store.ts';
 import type { Timeline } from '#core/timeline.ts';
+import { noMetrics } from '#telemetry/metrics.ts';
 import type { Engine } from './engine.ts';
 import {
   connectionOf,
@@ -371,4 +372,34 @@ describe('a pull to the end', () => {
     ).toMatchObject([{ outcome: 'failed', code: 'not_found' }]);
     await engine.stop();
   });
+});
+
+test('a call that is made again is counted under its connector and the fault before', async () => {
+  const world = openWorld();
+  const counted: unknown[] = [];
+  let tries = 0;
+  const flaky = connection(async function* (ctx) {
+    await ctx.call('list', () => {
+      tries += 1;
+      return tries < 3 ? Promise.reject(new Fault('upstream_unavailable', 'answered 502')) : Promise.resolve();
+    });
+    yield { events: docs(1), cursor: 1 };
+  });
+  const engine = engineOf(world, [flaky], {
+    metrics: {
+      ...noMetrics,
+      add: (name, labels) => {
+        if (name === 'connector_retries_total') counted.push(labels);
+      },
+    },
+  });
+  await engine.start();
+  await pass(world.clock, 10_000);
+  expect(counted).toEqual([
+    { connector: OF.connection, fault: 'upstream_unavailable' },
+    { connector: OF.connection, fault: 'upstream_unavailable' },
+  ]);
+  const stopped = engine.stop();
+  await pass(world.clock, 1000);
+  await stopped;
 });

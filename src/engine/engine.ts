@@ -1,6 +1,7 @@
 import type { CheckFinding, ConnectorContext } from '#core/connector.ts';
 import type { Env } from '#core/env.ts';
-import type { EventLog, LogStats } from '#core/event-log.ts';
+import type { Disk } from '#core/disk.ts';
+import type { EventLog } from '#core/event-log.ts';
 import { Fault, toFault } from '#core/fault.ts';
 import type { Leases } from '#core/leases.ts';
 import type { Run, Store } from '#core/store.ts';
@@ -10,16 +11,21 @@ import type { Logger } from '#telemetry/logger.ts';
 import type { Metrics } from '#telemetry/metrics.ts';
 import { Activities } from './activity.ts';
 import { AlertWatch, type AlertRecipient } from './alert-watch.ts';
-import { Backpressure, usageOf, type QueueLimits } from './backpressure.ts';
+import type { QueueLimits } from './backpressure.ts';
+import { QueueWatch, type QueueView } from './backpressure-watch.ts';
 import { CallRecorder } from './call-recorder.ts';
 import { streamsOf, type Connection } from './connection.ts';
-import { builtInTarget, deliverAll } from './delivery.ts';
+import { STORE_SINK_TYPE } from './delivery-target.ts';
+import { DiskGuard, type DiskLimits, DISK_GUARD } from './disk-guard.ts';
 import type { HealthThresholds } from './health-status.ts';
-import { Housekeeping } from './housekeeping.ts';
+import { Housekeeping, type DeadLetterLimits, type HousekeepStorage } from './housekeeping.ts';
 import { pullSlice, type PullerOptions } from './puller.ts';
 import { contextFor, noteRun, transportOf } from './run-context.ts';
 import { Scheduler, type SchedulerLimits } from './scheduler.ts';
 import { SharedPolicies } from './shared-policies.ts';
+import type { SinkBinding } from './sink-binding.ts';
+import type { SinkStatus } from './sink-status.ts';
+import { Sinks } from './sinks.ts';
 import { readStatus, type ConnectionStatus } from './status.ts';
 
 export interface EngineOptions {
@@ -29,6 +35,14 @@ export interface EngineOptions {
   readonly store: Store;
   readonly connections: readonly Connection[];
   readonly queue: QueueLimits;
+  /** Absent: the data is in memory, or nobody minds. */
+  readonly disk?: Disk | undefined;
+  readonly diskLimits?: DiskLimits;
+  /** Absent: dead letters are kept whatever their age and number. */
+  readonly deadLetters?: DeadLetterLimits;
+  /** External ones, besides timeline and library. */
+  readonly sinks?: readonly SinkBinding[];
+  readonly delivery?: { readonly attemptsMax: number };
   readonly scheduler: SchedulerLimits;
   readonly health: HealthThresholds;
   readonly logger: Logger;
@@ -36,8 +50,7 @@ export interface EngineOptions {
   readonly redact: (text: string) => string;
   readonly pid: number;
   readonly writeHeartbeat: (text: string) => Promise<void>;
-  /** Trims and forgets in the storage; returns how many rows went. */
-  readonly housekeepStorage: () => Promise<number>;
+  readonly housekeepStorage: HousekeepStorage;
   readonly walBytes: () => number;
   /** Told of alerts besides the log. */
   readonly alertRecipient?: AlertRecipient | undefined;
@@ -47,14 +60,6 @@ interface PullToEndOptions {
   readonly signal: AbortSignal;
   readonly acceptDeletes: boolean;
   readonly progress: (line: string) => void;
-}
-
-export interface QueueView {
-  readonly stats: LogStats;
-  readonly limits: QueueLimits;
-  /** 0 to 1, of whichever limit is nearer. */
-  readonly usageRatio: number;
-  readonly paused: boolean;
 }
 
 const SETTLE_LOOK_MS = 20; // how often a caller that waits for the sinks looks again
@@ -70,11 +75,14 @@ export class Engine {
   readonly #shared: SharedPolicies;
   readonly #transports = new Map<Connection, HttpTransport>();
   readonly #activities = new Activities();
-  readonly #backpressure: Backpressure;
+  readonly #disk: DiskGuard | undefined;
+  readonly #queue: QueueWatch;
   readonly #recorder: CallRecorder;
   readonly #scheduler: Scheduler;
+  readonly #sinks: Sinks;
   readonly #stopPulling = new AbortController();
   readonly #stopDelivery = new AbortController();
+  #housekeeping: Housekeeping | undefined;
   #pulling: Promise<unknown> = Promise.resolve();
   #delivering: Promise<unknown> | undefined;
 
@@ -82,7 +90,10 @@ export class Engine {
     this.#options = options;
     this.connections = options.connections;
     const { env, store, logger, redact } = options;
-    this.#backpressure = new Backpressure(options.queue);
+    const { disk, diskLimits: limits = { ballastBytes: DISK_GUARD.ballastBytes } } = options;
+    this.#disk = disk && new DiskGuard({ disk, limits, clock: env.clock, logger });
+    const tenants = [...new Set(this.connections.map(({ tenant }) => tenant))];
+    this.#queue = new QueueWatch({ env, log: options.log, limits: options.queue, tenants, disk: this.#disk });
     this.#recorder = new CallRecorder({ clock: env.clock, store: store.calls, redact });
     this.#scheduler = new Scheduler({
       env,
@@ -91,6 +102,7 @@ export class Engine {
       pull: (connection, stream, signal) => this.#pull(connection, stream, signal, false),
       onError: (message) => logger.child({ component: 'scheduler' }).error(message),
     });
+    this.#sinks = new Sinks({ ...options, onFault: (fault) => this.noteFault(fault) });
     this.#shared = new SharedPolicies(env);
     for (const connection of this.connections) {
       this.#guards.set(connection, this.#guardOf(connection));
@@ -101,7 +113,8 @@ export class Engine {
       deadLetters: store.deadLetters,
       connections: this.connections,
       circuitOf: (connection) => this.circuitOf(connection),
-      queueUsageRatio: async () => (await this.queue()).usageRatio,
+      queue: () => this.queue(),
+      sinks: () => this.sinks(),
       logger,
       recipient: options.alertRecipient,
     });
@@ -121,7 +134,9 @@ export class Engine {
     }
     this.startDelivery();
     await this.#scheduler.load(this.connections);
-    const housekeeping = new Housekeeping({ ...this.#options, engine: this, recorder: this.#recorder });
+    const parts = { engine: this, recorder: this.#recorder, disk: this.#disk };
+    const housekeeping = new Housekeeping({ ...this.#options, ...parts });
+    this.#housekeeping = housekeeping;
     await housekeeping.beat();
     this.#pulling = Promise.all([
       this.#scheduler.run(this.#stopPulling.signal),
@@ -131,36 +146,24 @@ export class Engine {
 
   /** Delivery alone, for one-shot commands that pull and wait. */
   startDelivery(): void {
-    if (this.#delivering !== undefined) return;
-    const { env, log, leases, store, logger, metrics } = this.#options;
-    const deliveryLog = logger.child({ component: 'delivery' });
-    const options = {
-      env,
-      log,
-      leases,
-      owner: env.random.id(),
-      onBatch: (sink: string, result: 'written' | 'stale' | 'retry' | 'reject', events: number, durationMs: number) => {
-        metrics.add('sink_writes_total', { sink, result }, events);
-        metrics.observe('sink_write_duration_seconds', { sink }, durationMs / 1000);
-      },
-      onFault: (sink: string, fault: Fault, nextInMs: number) =>
-        deliveryLog.warn(`sink ${sink} failed; trying again in ${Math.ceil(nextInMs / 1000)} s`, {
-          code: fault.code,
-          detail: fault.message,
-        }),
-    };
-    this.#delivering = Promise.all(
-      [store.timeline, store.library].map((sink) => {
-        metrics.seedSink(sink.name);
-        return deliverAll(options, builtInTarget(sink), this.#stopDelivery.signal);
-      }),
-    );
+    this.#delivering ??= this.#sinks.deliver(this.#stopDelivery.signal);
+  }
+
+  /** Every sink, also those that are only registered: how far it is behind and what holds it up. */
+  sinks(): Promise<readonly SinkStatus[]> {
+    return this.#sinks.statuses();
+  }
+
+  /** For an operator: a sink that waits or refuses is tried at once. Throws `not_found` for one that is not delivered to. */
+  resumeSink(name: string, how: { readonly acceptRejects: boolean }): Promise<void> {
+    return this.#sinks.resume(name, how);
   }
 
   /** Drains: no new pulls, those going on end at their next page, the batches in hand settle, measurements are saved (I11). */
   async stop(): Promise<void> {
     this.#stopPulling.abort();
     await this.#pulling;
+    await this.#disk?.close();
     await this.alerts.close();
     this.#stopDelivery.abort();
     await this.#delivering;
@@ -189,10 +192,18 @@ export class Engine {
     return this.#scheduler.inflight;
   }
 
-  async queue(): Promise<QueueView> {
-    const stats = await this.#options.log.stats();
-    const paused = this.#backpressure.update(stats);
-    return { stats, limits: this.#options.queue, usageRatio: usageOf(stats, this.#options.queue), paused };
+  queue(): Promise<QueueView> {
+    return this.#queue.look();
+  }
+
+  /** Called by intake before it takes anything: why it must refuse this tenant now, with the time to come back. As of the last look at the queue. */
+  intakeRefusal(tenant: string): Fault | undefined {
+    return this.#queue.refusal(tenant);
+  }
+
+  /** Called by whoever meets a fault of the storage: a full disk is tended to at once. */
+  noteFault(fault: Fault): void {
+    if (fault.code === 'storage_full' && this.#disk?.noteFull() === true) this.#housekeeping?.wake();
   }
 
   async check(connection: Connection, signal: AbortSignal): Promise<readonly CheckFinding[]> {
@@ -240,13 +251,24 @@ export class Engine {
     }
   }
 
-  /** Resolves when every sink has settled what was in the log when it was asked, or `signal` aborts. */
+  /**
+   * Resolves when the store's own sinks, and the external ones that take events, have settled what was in the log when it was asked, or
+   * `signal` aborts. An external sink that is out, or that nobody delivers to, is not waited for: it may take days.
+   */
   async settled(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options.env;
     const askedMs = clock.now();
-    const waiting = async (): Promise<boolean> =>
-      ((await this.#options.log.stats()).oldestAtMs ?? Number.POSITIVE_INFINITY) <= askedMs;
-    while (!signal.aborted && (await waiting())) await clock.sleep(SETTLE_LOOK_MS, signal);
+    while (!signal.aborted && (await this.#behind(askedMs))) await clock.sleep(SETTLE_LOOK_MS, signal);
+  }
+
+  async #behind(askedMs: number): Promise<boolean> {
+    const { size, readers } = await this.#options.log.stats();
+    if (size === 0) return false;
+    const known = new Set(readers.map(({ reader }) => reader));
+    return (await this.sinks()).some(
+      ({ name, type, state, oldestAtMs = Number.POSITIVE_INFINITY }) =>
+        (type === STORE_SINK_TYPE || state === 'delivering') && (!known.has(name) || oldestAtMs <= askedMs),
+    );
   }
 
   /** A store that cannot write must neither cost the answer of a run nor keep the process from closing it. */
@@ -261,14 +283,20 @@ export class Engine {
   async #pull(connection: Connection, stream: string, signal: AbortSignal, acceptDeletes: boolean): Promise<Run> {
     const { clock } = this.#options.env;
     const startMs = clock.monotonic();
-    const run = await pullSlice(this.#pullerOptions(), {
-      connection,
-      stream,
-      acceptDeletes,
-      signal: AbortSignal.any([signal, this.#stopPulling.signal]),
-    });
-    noteRun(this.#options, run, clock.monotonic() - startMs);
-    return run;
+    try {
+      const run = await pullSlice(this.#pullerOptions(), {
+        connection,
+        stream,
+        acceptDeletes,
+        signal: AbortSignal.any([signal, this.#stopPulling.signal]),
+      });
+      if (run.code !== undefined) this.noteFault(new Fault(run.code, run.message ?? ''));
+      noteRun(this.#options, run, clock.monotonic() - startMs);
+      return run;
+    } catch (error) {
+      this.noteFault(toFault(error));
+      throw error;
+    }
   }
 
   #pullerOptions(): PullerOptions {
@@ -279,7 +307,7 @@ export class Engine {
       leases,
       store,
       activities: this.#activities,
-      mustPause: async () => this.#backpressure.update(await log.stats()),
+      mustPause: (tenant) => this.#queue.mustPause(tenant),
       contextOf: (connection, runId, signal) => this.#contextOf(connection, runId, signal),
       sliceMs: scheduler.sliceMs,
     };
@@ -300,10 +328,14 @@ export class Engine {
   #guardOf(connection: Connection): Guard {
     const { env, metrics } = this.#options;
     const { tenant, connection: name } = connection;
+    const settings = { ...connection.guard, ...this.#shared.of(connection) };
     return createGuard(
       {
-        ...connection.guard,
-        ...this.#shared.of(connection),
+        ...settings,
+        retry: {
+          ...settings.retry,
+          onRetry: ({ fault }) => metrics.add('connector_retries_total', { connector: name, fault: fault.code }),
+        },
         connection: name,
         onCall: (call) => {
           this.#recorder.record({ tenant, connection: name }, call);

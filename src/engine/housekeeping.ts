@@ -1,61 +1,88 @@
 import type { Env } from '#core/env.ts';
 import { toFault } from '#core/fault.ts';
+import type { Store } from '#core/store.ts';
 import type { Logger } from '#telemetry/logger.ts';
 import type { Metrics } from '#telemetry/metrics.ts';
+import type { QueueLimits } from './backpressure.ts';
 import type { CallRecorder } from './call-recorder.ts';
 import { CALL_LIMITS } from './call-recorder.ts';
+import type { DiskGuard } from './disk-guard.ts';
 import type { Engine } from './engine.ts';
+import { Gauges } from './gauges.ts';
 import { formatHeartbeat, HEARTBEAT_INTERVAL_MS } from './heartbeat.ts';
+
+/**
+ * One step of what the storage trims and forgets; resolves with how many rows went, 0 when nothing is left. `beforeMs`: settled entries
+ * appended from then on stay (absent: none stays). `checkpoint`: the write-ahead log is merged and given back, whatever its size.
+ */
+export type HousekeepStorage = (step: { readonly beforeMs?: number; readonly checkpoint?: boolean }) => Promise<number>;
+
+export interface DeadLetterLimits {
+  /** Since a letter was last tried. */
+  readonly retentionMs: number;
+  /** Of each tenant. */
+  readonly countMax: number;
+}
 
 interface HousekeepingOptions {
   readonly env: Env;
+  readonly store: Store;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly pid: number;
+  readonly queue: QueueLimits;
+  readonly deadLetters?: DeadLetterLimits;
   readonly writeHeartbeat: (text: string) => Promise<void>;
-  readonly housekeepStorage: () => Promise<number>;
+  readonly housekeepStorage: HousekeepStorage;
   readonly walBytes: () => number;
   readonly engine: Engine;
   readonly recorder: CallRecorder;
+  readonly disk: DiskGuard | undefined;
 }
 
 const WORKER = 'main';
 const STORAGE_STEPS_MAX = 200; // per cycle, each its own short transaction: the rest goes in the next one
+const LETTER_STEPS_MAX = 20; // the same for dead letters
 const FORGET_EVERY_CYCLES = 120;
 
-/** What must happen now and then whether or not anything is pulled: heartbeat, measurements, gauges, trimming. */
+/** What must happen now and then whether or not anything is pulled: heartbeat, measurements, gauges, room on the disk, trimming. */
 export class Housekeeping {
   readonly #options: HousekeepingOptions;
+  readonly #gauges: Gauges;
   #cycle = 0;
+  #woken = new AbortController();
 
   constructor(options: HousekeepingOptions) {
     this.#options = options;
+    this.#gauges = new Gauges(options);
   }
 
   async run(stop: AbortSignal): Promise<void> {
-    const { env, logger, recorder, housekeepStorage } = this.#options;
-    const log = logger.child({ component: 'housekeeping' });
-    const attempt = async (what: string, work: () => Promise<unknown>): Promise<void> => {
-      try {
-        await work();
-      } catch (error) {
-        // Nothing here is worth stopping for; the next cycle tries again.
-        log.warn(`${what} failed: ${toFault(error).message}`);
-      }
-    };
-    // Unbounded on purpose: ends with the process; every pass waits.
+    const { env, recorder, engine, disk } = this.#options;
+    // Unbounded on purpose: ends with the process; every pass waits, or has trimmed what a full disk needs.
     while (!stop.aborted) {
-      await attempt('saving measurements', () => recorder.flush());
-      await attempt('updating gauges', () => this.#updateGauges());
-      await attempt('judging alerts', () => this.#options.engine.alerts.evaluate());
-      await attempt('trimming', async () => {
-        for (let step = 0; step < STORAGE_STEPS_MAX && (await housekeepStorage()) > 0; step += 1);
-      });
-      await attempt('the heartbeat', () => this.beat());
+      this.#woken = new AbortController();
+      // First what makes room: everything after it writes.
+      await this.#attempt('looking after the disk', async () => disk?.tend());
+      const trimmed = await this.#attempt('trimming', () => this.#trim());
+      await this.#attempt('saving measurements', () => recorder.flush());
+      await this.#attempt('updating gauges', () => this.#gauges.update());
+      await this.#attempt('judging alerts', () => engine.alerts.evaluate());
+      await this.#attempt('the heartbeat', () => this.beat());
       if (this.#cycle % FORGET_EVERY_CYCLES === 0)
-        await attempt('forgetting old measurements', () => recorder.forget());
-      await env.clock.sleep(Math.min(HEARTBEAT_INTERVAL_MS, CALL_LIMITS.flushMs), stop);
+        await this.#attempt('forgetting old measurements', () => recorder.forget());
+      await this.#attempt('forgetting dead letters', () => this.#forgetLetters());
+      if (disk?.state === 'full' && trimmed === STORAGE_STEPS_MAX) continue; // as long as there is something to give back
+      await env.clock.sleep(
+        Math.min(HEARTBEAT_INTERVAL_MS, CALL_LIMITS.flushMs),
+        AbortSignal.any([stop, this.#woken.signal]),
+      );
     }
+  }
+
+  /** Ends the wait between two cycles. */
+  wake(): void {
+    this.#woken.abort();
   }
 
   async beat(): Promise<void> {
@@ -67,26 +94,40 @@ export class Housekeeping {
     metrics.set('worker_heartbeat_timestamp_seconds', { worker: WORKER }, atMs / 1000);
   }
 
-  async #updateGauges(): Promise<void> {
-    const { env, metrics, engine, walBytes } = this.#options;
-    const { stats, limits, usageRatio, paused } = await engine.queue();
-    metrics.set('queue_depth', {}, stats.size);
-    metrics.set('queue_capacity', {}, limits.eventsMax);
-    metrics.set('queue_usage_ratio', {}, usageRatio);
-    metrics.set('queue_backpressure', {}, paused ? 1 : 0);
-    metrics.set(
-      'queue_oldest_age_seconds',
-      {},
-      stats.oldestAtMs === undefined ? 0 : Math.max(0, env.clock.now() - stats.oldestAtMs) / 1000,
-    );
-    for (const { reader, lag } of stats.readers) metrics.set('sink_lag_events', { sink: reader }, lag);
-    metrics.set('worker_jobs_inflight', {}, engine.runsInflight);
-    metrics.set('storage_wal_bytes', {}, walBytes());
-    for (const connection of engine.connections) {
-      const state = engine.circuitOf(connection);
-      for (const one of ['closed', 'open', 'half_open'] as const) {
-        metrics.set('connector_circuit_state', { connector: connection.connection, state: one }, one === state ? 1 : 0);
-      }
+  /** Nothing here is worth stopping for; the next cycle tries again. */
+  async #attempt<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {
+    const { logger, disk } = this.#options;
+    try {
+      return await work();
+    } catch (error) {
+      const fault = toFault(error);
+      if (fault.code === 'storage_full') disk?.noteFull();
+      logger.child({ component: 'housekeeping' }).warn(`${what} failed: ${fault.message}`);
+      return undefined;
+    }
+  }
+
+  /** How many steps removed something. */
+  async #trim(): Promise<number> {
+    const { env, queue, housekeepStorage, disk } = this.#options;
+    const { retainMs = 0 } = queue;
+    const state = disk?.state ?? 'ok';
+    // Kept entries are a convenience for sinks to come; room is what those that are there need (ADR 0008).
+    const kept = state === 'ok' && retainMs > 0 ? { beforeMs: env.clock.now() - retainMs } : {};
+    for (let step = 0; step < STORAGE_STEPS_MAX; step += 1)
+      if ((await housekeepStorage({ ...kept, checkpoint: state === 'full' })) === 0) return step;
+    return STORAGE_STEPS_MAX;
+  }
+
+  async #forgetLetters(): Promise<void> {
+    const { env, store, deadLetters: limits } = this.#options;
+    if (limits === undefined) return;
+    for (let step = 0; step < LETTER_STEPS_MAX; step += 1) {
+      const { expired, evicted } = await store.deadLetters.forget(
+        env.clock.now() - limits.retentionMs,
+        limits.countMax,
+      );
+      if (expired + evicted === 0) return;
     }
   }
 }

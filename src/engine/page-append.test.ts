@@ -54,7 +54,7 @@ describe('one page', () => {
       eventsTotal: 3,
       connectorVersion: '1.0.0',
     });
-    expect(await world.store.deadLetters.list([OF.tenant], undefined, 10)).toMatchObject([
+    expect(await world.store.deadLetters.list({ tenants: ['a'] }, 10)).toMatchObject([
       { stage: 'pull', key: 'bad', message: 'no title' },
     ]);
   });

@@ -19,8 +19,8 @@ export interface PullerOptions {
   readonly leases: Leases;
   readonly store: Store;
   readonly activities: Activities;
-  /** Whether pulls must pause now; asked between pages. */
-  readonly mustPause: () => Promise<boolean>;
+  /** Whether pulls of this tenant must pause now; asked between pages. */
+  readonly mustPause: (tenant: string) => Promise<boolean>;
   readonly contextOf: (connection: Connection, runId: string, signal: AbortSignal) => ConnectorContext;
   readonly sliceMs: number;
 }
@@ -36,7 +36,7 @@ export interface PullRequest {
 const BACKPRESSURE_RESUME_MS = 2000; // when a paused stream looks again
 const RESUME_MS_MIN = 1000; // `now` or earlier would spin
 const RESUME_MS_UNSTATED = 60_000; // a limit without a time
-const PAUSED = 'the event log is nearly full; pulling resumes when sinks have caught up';
+const PAUSED = 'the event log or its disk is nearly full; pulling resumes when there is room';
 
 /** Pulls one slice of one stream. Never throws for what the source does: the run says how it ended. Throws `already_running`. */
 export async function pullSlice(options: PullerOptions, request: PullRequest): Promise<Run> {
@@ -45,7 +45,7 @@ export async function pullSlice(options: PullerOptions, request: PullRequest): P
   const of: StreamRef = { tenant: connection.tenant, connection: connection.connection, stream };
   const id = env.random.id();
   // Not a run: recorded every few seconds, a pause would push the runs that say something out of the record.
-  if (await options.mustPause()) return pausedRun(of, id, env.clock.now());
+  if (await options.mustPause(connection.tenant)) return pausedRun(of, id, env.clock.now());
   const lease = await keepLease(leases, env.clock, streamLeaseName(of), id);
   if (lease === undefined) {
     throw new Fault('already_running', `${of.connection}/${stream} is being pulled`, {
@@ -141,7 +141,7 @@ class Slice {
       this.#report(page);
       if (signal.aborted) return this.#yielded('stopped between two pages');
       if (env.clock.monotonic() >= deadlineMs) return this.#yielded('the time of this slice was used up');
-      if (await this.#options.mustPause()) return this.#paused();
+      if (await this.#options.mustPause(this.#of.tenant)) return this.#paused();
     }
     // A walk that ended because it was told to is not complete.
     if (signal.aborted) return this.#yielded('stopped between two pages');

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
-import { openRegistry } from './registry.ts';
+import { openRegistry, openSinkRegistry } from './registry.ts';
 
 const folders: string[] = [];
 
@@ -61,5 +61,27 @@ describe('the registry of connectors', () => {
   test('a connector without a default export is refused', async () => {
     const registry = openRegistry(folderOf({ git: { 'connector.js': 'export const type = "git";\n' } }));
     await expect(registry.load('git')).rejects.toMatchObject({ code: 'internal' });
+  });
+});
+
+describe('the registry of sinks', () => {
+  test('is a folder listing of its own, by another entry file', async () => {
+    const folder = folderOf({
+      http: { 'sink.js': `export default { type: 'http' };\n` },
+      git: { 'connector.js': connector('git') },
+    });
+    const registry = openSinkRegistry(folder);
+    expect(registry.types).toEqual(['http']);
+    expect((await registry.load('http')).type).toBe('http');
+    await expect(registry.load('git')).rejects.toMatchObject({
+      code: 'config_invalid',
+      message: 'there is no sink type git; there are http',
+    });
+  });
+
+  test('loads what this repository ships', async () => {
+    const registry = openSinkRegistry(new URL('../sinks/', import.meta.url));
+    expect(registry.types).toContain('http');
+    for (const type of registry.types) expect((await registry.load(type)).settings).toBeDefined();
   });
 });

@@ -4,14 +4,17 @@ import { Fault } from '#core/fault.ts';
 import type { WeirConfig, ConnectionConfig } from '#config/config.ts';
 import { AlertWebhook } from '#engine/alert-webhook.ts';
 import type { Connection } from '#engine/connection.ts';
+import { countLetters } from '#engine/counted-letters.ts';
 import { Engine } from '#engine/engine.ts';
 import type { OperationContext } from '#operations/operation.ts';
+import { createSinkPost } from '#sdk/sink-post.ts';
 import { openSqliteStorage, type SqliteStorage } from '#storage/sqlite/storage.ts';
 import type { Logger } from '#telemetry/logger.ts';
 import type { Metrics } from '#telemetry/metrics.ts';
 import { createRedactor, type Redactor } from '#telemetry/redaction.ts';
+import { openDisk } from './disk.ts';
 import { readHeartbeat, readInstance, writeHeartbeat } from './instance-file.ts';
-import { postJson } from './post-json.ts';
+import { bindSinks, type SinkDefinitions } from './sinks.ts';
 
 export interface Platform {
   readonly config: WeirConfig;
@@ -23,12 +26,14 @@ export interface Platform {
 export interface ComposeOptions {
   readonly config: WeirConfig;
   readonly connectors: ReadonlyMap<string, Connector>;
+  readonly sinks: SinkDefinitions;
   readonly env: Env;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly redactor: Redactor;
   readonly pid: number;
   readonly lockWaitMs?: number;
+  readonly audit: NonNullable<OperationContext['audit']>;
 }
 
 /** Opens the data and joins everything to it. Nothing runs yet. */
@@ -36,13 +41,19 @@ export function openPlatform(options: ComposeOptions): Platform {
   const { config, env, redactor } = options;
   const storage = openStorage(config.dataDirectory, options);
   const connections = config.connections.map((connection) => toConnection(connection, options));
+  const store = { ...storage.store, deadLetters: countLetters(storage.store.deadLetters, options.metrics) };
   const engine = new Engine({
     env,
     log: storage.log,
     leases: storage.leases,
-    store: storage.store,
+    store,
     connections,
+    sinks: bindSinks(config.sinks, options.sinks, env),
     queue: config.queue,
+    ...(config.dataDirectory === ':memory:' ? {} : { disk: openDisk(config.dataDirectory) }),
+    diskLimits: config.disk,
+    deadLetters: config.deadLetters,
+    delivery: config.delivery,
     scheduler: config.scheduler,
     health: config.health,
     logger: options.logger,
@@ -50,21 +61,27 @@ export function openPlatform(options: ComposeOptions): Platform {
     redact: (text) => redactor.redactText(text),
     pid: options.pid,
     writeHeartbeat: (text) => Promise.resolve(writeHeartbeat(config.dataDirectory, text)),
-    housekeepStorage: () => storage.housekeep(),
+    housekeepStorage: (step) => storage.housekeep(step),
     walBytes: () => storage.walBytes(),
     alertRecipient:
       config.alertWebhook === undefined
         ? undefined
-        : new AlertWebhook({ env, ...config.alertWebhook, post: postJson, logger: options.logger }),
+        : new AlertWebhook({
+            env,
+            ...config.alertWebhook,
+            post: createSinkPost(env.clock).post,
+            logger: options.logger,
+          }),
   });
   const context = {
     env,
     engine,
     log: storage.log,
-    store: storage.store,
+    store,
     // The local command line and a server on loopback act for every tenant of this data directory.
     tenants: [...new Set(connections.map(({ tenant }) => tenant))],
     heartbeat: () => Promise.resolve(readHeartbeat(config.dataDirectory)),
+    audit: options.audit,
   };
   return { config, storage, engine, context };
 }
@@ -83,7 +100,10 @@ function openStorage(data: string, { env, lockWaitMs }: ComposeOptions): SqliteS
   }
 }
 
-function toConnection(connection: ConnectionConfig, { config, connectors }: ComposeOptions): Connection {
+export function toConnection(
+  connection: ConnectionConfig,
+  { config, connectors }: Pick<ComposeOptions, 'config' | 'connectors'>,
+): Connection {
   const connector = connectors.get(connection.type);
   if (connector === undefined)
     throw new Fault('internal', `the code of connector type ${connection.type} was not loaded`);
@@ -115,6 +135,10 @@ export function redactorOf(config: WeirConfig): Redactor {
     ...webhookSecrets,
   ]);
   return createRedactor({
-    secrets: [...secrets, ...(config.alertWebhook === undefined ? [] : [config.alertWebhook.secret])],
+    secrets: [
+      ...secrets,
+      ...config.sinks.flatMap((sink) => sink.secrets),
+      ...(config.alertWebhook === undefined ? [] : [config.alertWebhook.secret]),
+    ],
   });
 }

@@ -5,6 +5,7 @@ import type { Env } from '#core/env.ts';
 import { Fault, toFault } from '#core/fault.ts';
 import { createLogger, type LogStream } from '#telemetry/logger.ts';
 import { noMetrics } from '#telemetry/metrics.ts';
+import { commandAuditLog } from './audit-log.ts';
 import { openPlatform, redactorOf, type Platform } from './compose.ts';
 import { readHeartbeat, readInstance } from './instance-file.ts';
 import type { LoadedConfig } from './read-config.ts';
@@ -19,6 +20,8 @@ export interface OpenSessionOptions {
   readonly signal: AbortSignal;
   readonly terminal: Terminal;
   readonly stderr: LogStream;
+  /** Value of USER_ROLE, for the audit log. */
+  readonly userRole: string | undefined;
 }
 
 /**
@@ -39,8 +42,9 @@ export async function openSession(options: OpenSessionOptions): Promise<Session>
     if (await isLive(instance)) return instanceSession(instance, signal);
     throw new Fault('instance_unreachable', `${fault.message}, but it does not answer`, { cause: fault });
   }
+  const { userRole } = options;
   return dataSession(
-    platform.context,
+    { ...platform.context, actor: { name: 'command line', ...(userRole === undefined ? {} : { role: userRole }) } },
     signal,
     (line) => terminal.progress(line),
     async () => {
@@ -64,11 +68,13 @@ function openData(
   return openPlatform({
     config: seen,
     connectors: loaded.connectors,
+    sinks: loaded.sinks,
     env,
     logger,
     metrics: noMetrics,
     redactor,
     pid,
+    audit: commandAuditLog(config, { redactor, env }),
     ...wait,
   });
 }
@@ -78,8 +84,9 @@ function heartbeatSession(options: OpenSessionOptions): Session {
   const data = loaded.parsed.config.dataDirectory;
   // An empty store in memory: the verb that needs only the heartbeat never looks at it.
   const platform = openPlatform({
-    config: { ...loaded.parsed.config, dataDirectory: ':memory:', connections: [] },
+    config: { ...loaded.parsed.config, dataDirectory: ':memory:', connections: [], sinks: [] },
     connectors: new Map(),
+    sinks: new Map(),
     env,
     logger: createLogger({
       level: 'error',
@@ -90,6 +97,7 @@ function heartbeatSession(options: OpenSessionOptions): Session {
     metrics: noMetrics,
     redactor: redactorOf(loaded.parsed.config),
     pid: options.pid,
+    audit: () => {}, // it looks, and changes nothing
   });
   const context = { ...platform.context, heartbeat: () => Promise.resolve(readHeartbeat(data)) };
   return dataSession(

@@ -4,7 +4,8 @@ import type { Connector } from '#core/connector.ts';
 import { Fault } from '#core/fault.ts';
 import type { MetadataSchemas } from '#config/json-schema.ts';
 import { parseConfig, type ConfigFile, type ParseConfigInput, type ParsedConfig } from '#config/parse-config.ts';
-import type { Registry } from '#engine/registry.ts';
+import type { Registry, SinkRegistry } from '#engine/registry.ts';
+import type { SinkDefinitions } from './sinks.ts';
 
 export const CONFIG_FILE = 'weir.yaml';
 
@@ -19,7 +20,10 @@ export interface ReadConfigOptions {
   readonly flags: ConfigFlags;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
+  /** Stands in for the text of the project's file: to see whether it would be valid. */
+  readonly text?: string;
   readonly registry: Registry;
+  readonly sinkRegistry: SinkRegistry;
 }
 
 export interface LoadedConfig {
@@ -27,6 +31,7 @@ export interface LoadedConfig {
   /** Absolute path of the project's file, whether or not it exists. */
   readonly file: string;
   readonly connectors: ReadonlyMap<string, Connector>;
+  readonly sinks: SinkDefinitions;
 }
 
 /** Where weir.yaml is: the flag, then WEIR_CONFIG, then the working directory. */
@@ -38,13 +43,13 @@ export function configPath({ flags, env, cwd }: Pick<ReadConfigOptions, 'flags' 
   return { file: resolve(cwd, named ?? CONFIG_FILE), named: named !== undefined };
 }
 
-/** Files, environment and flags → typed configuration and the code of the connectors it names. Throws `config_invalid` with everything wrong at once. */
+/** Files, environment and flags → typed configuration and the code of the connectors and sinks it names. Throws `config_invalid` with everything wrong at once. */
 export async function readConfig(options: ReadConfigOptions): Promise<LoadedConfig> {
   const { file, named } = configPath(options);
   if (named && !existsSync(file)) throw new Fault('config_invalid', `${file} does not exist`);
   const userFile = readUserFile(options.env);
   const input: ParseConfigInput = {
-    text: existsSync(file) ? readText(file) : '',
+    text: options.text ?? (existsSync(file) ? readText(file) : ''),
     file,
     ...(userFile === undefined ? {} : { userFile }),
     env: options.env,
@@ -52,26 +57,42 @@ export async function readConfig(options: ReadConfigOptions): Promise<LoadedConf
     cwd: options.cwd,
     readFile: (path) => readFileSync(path, 'utf8'),
   };
-  const connectors = await loadConnectors(options.registry, typesIn(input, options.registry));
+  const used = typesIn(input, options);
+  const connectors = await loadPlugins(options.registry, used.connectors);
+  const sinks = await loadPlugins(options.sinkRegistry, used.sinks);
   const metadataSchemas: MetadataSchemas = new Map(
     [...connectors].map(([type, connector]) => [type, connector.config]),
   );
   const connectorLimits = new Map([...connectors].map(([type, connector]) => [type, connector.limits]));
-  return { parsed: parseConfig({ ...input, metadataSchemas, connectorLimits }), file, connectors };
+  const parsed = parseConfig({ ...input, metadataSchemas, connectorLimits, sinkTypes: sinks });
+  return { parsed, file, connectors, sinks };
 }
 
-// Only the connectors that are used are loaded; when that cannot be told, or a type is unknown, all of them, so that the
+interface UsedTypes {
+  readonly connectors: readonly string[];
+  readonly sinks: readonly string[];
+}
+
+// Only the plugins that are used are loaded; when that cannot be told, or a type is unknown, all of them, so that the
 // message can say what there is.
-function typesIn(input: ParseConfigInput, registry: Registry): readonly string[] {
+function typesIn(input: ParseConfigInput, { registry, sinkRegistry }: ReadConfigOptions): UsedTypes {
   try {
-    const types = [...new Set(parseConfig(input).config.connections.map(({ type }) => type))];
-    return types.every((type) => registry.types.includes(type)) ? types : registry.types;
+    const { connections, sinks } = parseConfig(input).config;
+    return { connectors: knownOrAll(connections, registry.types), sinks: knownOrAll(sinks, sinkRegistry.types) };
   } catch {
-    return registry.types;
+    return { connectors: registry.types, sinks: sinkRegistry.types };
   }
 }
 
-async function loadConnectors(registry: Registry, types: readonly string[]): Promise<ReadonlyMap<string, Connector>> {
+function knownOrAll(entries: readonly { readonly type: string }[], all: readonly string[]): readonly string[] {
+  const types = [...new Set(entries.map(({ type }) => type))];
+  return types.every((type) => all.includes(type)) ? types : all;
+}
+
+async function loadPlugins<Plugin>(
+  registry: Registry<Plugin>,
+  types: readonly string[],
+): Promise<ReadonlyMap<string, Plugin>> {
   return new Map(await Promise.all(types.map(async (type) => [type, await registry.load(type)] as const)));
 }
 

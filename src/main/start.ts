@@ -5,13 +5,14 @@ import type { StartFlags } from '#cli/host.ts';
 import type { Terminal } from '#cli/terminal.ts';
 import { weirJsonSchema } from '#config/json-schema.ts';
 import type { Env } from '#core/env.ts';
-import { openRegistry } from '#engine/registry.ts';
+import { openRegistry, openSinkRegistry } from '#engine/registry.ts';
 import { OPERATIONS } from '#operations/registry.ts';
 import { startServer, type RunningServer } from '#server/server.ts';
 import { makeDirectory } from '#storage/sqlite/make-directory.ts';
 import { createLogger, type LogStream, type Logger } from '#telemetry/logger.ts';
 import { createPrometheusMetrics } from '#telemetry/prometheus-metrics.ts';
 import { openRotatingFile } from '#telemetry/rotating-file.ts';
+import { auditLog } from './audit-log.ts';
 import { openPlatform, redactorOf, type Platform } from './compose.ts';
 import { writeFirstConfig } from './first-config.ts';
 import { writeInstance } from './instance-file.ts';
@@ -31,6 +32,7 @@ export interface StartOptions {
   /** Directory of this installation. */
   readonly installation: string;
   readonly connectorsFolder: URL;
+  readonly sinksFolder: URL;
 }
 
 /** `weir start`: everything in one process, until a signal. */
@@ -40,9 +42,10 @@ export async function startWeir(options: StartOptions): Promise<number> {
   const { config } = loaded.parsed;
   for (const warning of loaded.parsed.warnings) terminal.note(`warning: ${warning.path} ${warning.problem}`);
   const redactor = redactorOf(config);
+  const streams = logStreams(options, loaded);
   const logger = createLogger({
     level: config.logging.level,
-    streams: logStreams(options, loaded),
+    streams,
     redactor,
     clock: env.clock,
     component: 'weir',
@@ -53,11 +56,13 @@ export async function startWeir(options: StartOptions): Promise<number> {
   const platform = openPlatform({
     config,
     connectors: loaded.connectors,
+    sinks: loaded.sinks,
     env,
     logger,
     metrics,
     redactor,
     pid: options.pid,
+    audit: auditLog({ streams, redactor, env }),
   });
   let server: RunningServer;
   try {
@@ -86,7 +91,8 @@ async function loadOrWriteConfig(options: StartOptions): Promise<LoadedConfig> {
     writeFirstConfig(file, options.installation);
     terminal.note(`wrote ${file}: this machine's git documents and commits, its metrics, Weir's own log`);
   }
-  return readConfig({ flags, env: variables, cwd, registry: openRegistry(options.connectorsFolder) });
+  const registry = openRegistry(options.connectorsFolder);
+  return readConfig({ flags, env: variables, cwd, registry, sinkRegistry: openSinkRegistry(options.sinksFolder) });
 }
 
 function logStreams({ stdout }: StartOptions, { parsed }: LoadedConfig): readonly LogStream[] {
@@ -111,13 +117,14 @@ function listen(
     port: config.server.port,
     portFixed,
     operations: OPERATIONS,
-    context: platform.context,
+    // Without a login, what comes over HTTP has no other name.
+    context: { ...platform.context, actor: { name: 'http' } },
     metrics,
     metricsEnabled: config.metrics.enabled,
     logger,
     readiness: () => Promise.resolve([storageCheck(platform)]),
     dashboardFolder: existsSync(dashboard) ? dashboard : undefined,
-    configSchema: () => weirJsonSchema(parsed.metadataSchemas),
+    configSchema: () => weirJsonSchema(parsed.metadataSchemas, parsed.sinkTypes),
     version: options.version,
   });
 }

@@ -51,6 +51,8 @@ describe('list', () => {
     expect(firing).toBe(1);
     expect(rules.map(({ name }) => name)).toEqual(ALERT_RULES.map(({ name }) => name));
     expect(rules.filter(({ inactive }) => inactive !== null)).toMatchObject([
+      { name: 'disk_low', inactive: 'the data is in memory' },
+      { name: 'disk_full', inactive: 'the data is in memory' },
       { name: 'webhook_failures', inactive: 'no webhook deliveries' },
     ]);
   });

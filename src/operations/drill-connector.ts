@@ -53,7 +53,7 @@ export const drillConnector = defineOperation({
       connectorView(ctx, connection),
       store.runs.recent(connection, RUNS_SHOWN),
       store.calls.failures(connection, FAILURES_SHOWN),
-      store.deadLetters.list([connection.tenant], connection.connection, FAILURES_SHOWN),
+      store.deadLetters.list({ tenants: [connection.tenant], connection: connection.connection }, FAILURES_SHOWN),
     ]);
     return {
       schemaVersion: SCHEMA_VERSION,

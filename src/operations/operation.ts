@@ -1,10 +1,11 @@
 import { z, type ZodObject, type ZodType } from 'zod';
 import type { Env } from '#core/env.ts';
-import { Fault } from '#core/fault.ts';
+import { Fault, toFault } from '#core/fault.ts';
 import type { EventLog } from '#core/event-log.ts';
 import type { Store } from '#core/store.ts';
 import type { Engine } from '#engine/engine.ts';
 import type { Heartbeat } from '#engine/heartbeat.ts';
+import { countsOf, isDryRun, outcomeOfFault, targetOf, type Actor, type AuditEntry } from './audit.ts';
 
 /** What a caller may do. Each role may do everything of those before it. */
 export const ROLES = ['viewer', 'operator', 'deployer', 'admin'] as const;
@@ -30,6 +31,10 @@ export interface OperationContext {
   readonly heartbeat: () => Promise<Heartbeat | undefined>;
   /** Called by long verbs with a line for people. */
   readonly progress: (line: string) => void;
+  /** Who asks; unknown when absent. */
+  readonly actor?: Actor;
+  /** Called once for each operation that changes something, when it has ended, however that was. Must not throw. */
+  readonly audit?: (entry: AuditEntry) => void;
 }
 
 export interface Operation<Input = unknown, Output = unknown> {
@@ -39,7 +44,8 @@ export interface Operation<Input = unknown, Output = unknown> {
   readonly role: Role;
   /** Whether it changes anything. */
   readonly changes: boolean;
-  readonly http: { readonly method: 'GET' | 'POST'; readonly path: string };
+  /** `bodyBytesMax`: where more than the server's usual body is taken. */
+  readonly http: { readonly method: 'GET' | 'POST'; readonly path: string; readonly bodyBytesMax?: number };
   /** Members of the path, the query or the body, as HTTP sees them: strings are coerced. */
   readonly input: ZodObject;
   readonly output: ZodType<Output>;
@@ -53,21 +59,47 @@ export function defineOperation<Input extends ZodObject, Output>(
   return operation;
 }
 
-/** Checks what a caller sent and runs it. Throws `input_invalid` with every problem at once, or what the operation throws. */
+/**
+ * Checks what a caller sent and runs it; the one place from which changes are audited. Throws `input_invalid` with every problem at
+ * once, or what the operation throws.
+ */
 export async function runOperation<Input, Output>(
   operation: Operation<Input, Output>,
   ctx: OperationContext,
   input: unknown,
 ): Promise<Output> {
-  const parsed = operation.input.safeParse(input);
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map((issue) => ({ path: `/${issue.path.join('/')}`, problem: issue.message }));
-    throw new Fault(
-      'input_invalid',
-      `${operation.name}: ${problems.map(({ path, problem }) => `${path}: ${problem}`).join('; ')}`,
-      { problems },
-    );
+  let parsed: Input | undefined;
+  const audit = (how: Pick<AuditEntry, 'outcome' | 'code'>, output?: unknown): void => {
+    if (!operation.changes || isDryRun(parsed)) return;
+    ctx.audit?.({
+      operation: operation.name,
+      actor: ctx.actor ?? { name: 'unknown' },
+      tenants: ctx.tenants,
+      target: targetOf(parsed),
+      ...how,
+      counts: countsOf(output),
+      at: new Date(ctx.env.clock.now()).toISOString(),
+    });
+  };
+  try {
+    parsed = parseInput(operation, input);
+    const output = await operation.run(ctx, parsed);
+    audit({ outcome: 'ok' }, output);
+    return output;
+  } catch (error) {
+    audit(outcomeOfFault(toFault(error)));
+    throw error;
   }
+}
+
+function parseInput<Input, Output>(operation: Operation<Input, Output>, input: unknown): Input {
+  const parsed = operation.input.safeParse(input);
   // The operation's own schema has just produced it.
-  return operation.run(ctx, parsed.data as Input);
+  if (parsed.success) return parsed.data as Input;
+  const problems = parsed.error.issues.map((issue) => ({ path: `/${issue.path.join('/')}`, problem: issue.message }));
+  throw new Fault(
+    'input_invalid',
+    `${operation.name}: ${problems.map(({ path, problem }) => `${path}: ${problem}`).join('; ')}`,
+    { problems },
+  );
 }

@@ -362,7 +362,9 @@ describe('search and neighbours', () => {
 
 describe('queue and worker', () => {
   test('stats of an empty queue', async () => {
-    const { sinks, ...rest } = await weir().ask(getQueueStats);
+    const { ask, storage, settle } = weir();
+    await settle(storage.log.register('timeline'));
+    const { sinks, ...rest } = await ask(getQueueStats);
     expect(rest).toEqual({
       schemaVersion: 1,
       queue_name: 'ingestion:queue',
@@ -371,8 +373,36 @@ describe('queue and worker', () => {
       usage_pct: 0,
       backpressure: false,
       oldest_age_seconds: null,
+      bytes: 0,
+      max_bytes: 1e9,
+      intake: 'open',
+      tenants: [{ tenant: 'default', size: 0, usage_pct: 0, backpressure: false }],
+      disk: null,
     });
-    expect(sinks.map(({ lag }) => lag)).toEqual(sinks.map(() => 0));
+    expect(sinks.length).toBeGreaterThan(0);
+    for (const sink of sinks) expect(sink).toEqual({ name: sink.name, lag: 0, oldest_age_seconds: null });
+  });
+
+  test('stats tell a caller of his own tenants only, each against its share (I9)', async () => {
+    const { ask, settle, context, storage } = weir({ deliver: false });
+    await storage.log.register('timeline');
+    const append = (tenant: string, count: number, page = 0) =>
+      settle(
+        context.log.append({
+          events: Array.from({ length: count }, (_, index) =>
+            sealEvent({ tenant, connection: 'hook', connector: 'sample', stream: 'pages' }, draft(`${page}-${index}`)),
+          ),
+        }),
+      );
+    await append('default', 50);
+    for (let page = 0; page < 5; page += 1) await append('other', 1000, page);
+    const mine = { tenant: 'default', size: 50, usage_pct: 1, backpressure: false };
+    const theirs = { tenant: 'other', size: 5000, usage_pct: 100, backpressure: true };
+    expect(await ask(getQueueStats)).toMatchObject({ tenants: [mine], intake: 'open' });
+    expect(await ask(getQueueStats, {}, { tenants: ['other'] })).toMatchObject({
+      tenants: [theirs],
+      intake: 'refusing',
+    });
   });
 
   test('45 of 10000 is 0.45 percent, and peek shows the oldest first', async () => {
@@ -388,7 +418,7 @@ describe('queue and worker', () => {
       size: 45,
       usage_pct: 0.45,
       backpressure: false,
-      sinks: [{ name: 'timeline', lag: 45 }],
+      sinks: [{ name: 'timeline', lag: 45, oldest_age_seconds: expect.closeTo(58, -1) }],
     });
     const { oldest_age_seconds: age } = await ask(getQueueStats);
     expect(age).toBeGreaterThan(55);

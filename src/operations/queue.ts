@@ -17,17 +17,50 @@ export const getQueueStats = defineOperation({
 });
 
 async function readQueue(ctx: OperationContext): Promise<z.infer<typeof queueStats>> {
-  const { stats, limits, usageRatio, paused } = await ctx.engine.queue();
-  const ageMs = stats.oldestAtMs === undefined ? undefined : Math.max(0, ctx.env.clock.now() - stats.oldestAtMs);
+  const { stats, limits, usageRatio, paused, tenants, intake, disk } = await ctx.engine.queue();
+  const nowMs = ctx.env.clock.now();
+  const refused = ctx.tenants.some((tenant) => ctx.engine.intakeRefusal(tenant) !== undefined);
   return {
     queue_name: 'ingestion:queue',
     size: stats.size,
     max_size: limits.eventsMax,
-    usage_pct: Math.round(usageRatio * 10_000) / 100,
+    usage_pct: toPercent(usageRatio),
     backpressure: paused,
-    oldest_age_seconds: ageMs === undefined ? null : Math.round(ageMs / 100) / 10,
-    sinks: stats.readers.map(({ reader, lag }) => ({ name: reader, lag })),
+    oldest_age_seconds: ageSeconds(stats.oldestAtMs, nowMs),
+    bytes: stats.bytes,
+    max_bytes: limits.bytesMax,
+    intake: refused ? 'refusing' : intake,
+    sinks: stats.readers.map(({ reader, lag, oldestAtMs }) => ({
+      name: reader,
+      lag,
+      oldest_age_seconds: ageSeconds(oldestAtMs, nowMs),
+    })),
+    tenants: tenants
+      .filter(({ tenant }) => ctx.tenants.includes(tenant)) // I9
+      .map((one) => ({
+        tenant: one.tenant,
+        size: one.size,
+        usage_pct: toPercent(one.usageRatio),
+        backpressure: one.paused,
+      })),
+    disk:
+      disk === undefined
+        ? null
+        : {
+            state: disk.state,
+            free_bytes: disk.freeBytes,
+            total_bytes: disk.totalBytes,
+            ballast_bytes: disk.ballastBytes,
+          },
   };
+}
+
+function toPercent(ratio: number): number {
+  return Math.round(ratio * 10_000) / 100;
+}
+
+function ageSeconds(atMs: number | undefined, nowMs: number): number | null {
+  return atMs === undefined ? null : Math.round(Math.max(0, nowMs - atMs) / 100) / 10;
 }
 
 export const peekQueue = defineOperation({

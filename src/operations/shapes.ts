@@ -73,7 +73,22 @@ export const queueStats = z.object({
   usage_pct: z.number().describe('percent: 45 of 10000 is 0.45'),
   backpressure: z.boolean(),
   oldest_age_seconds: z.number().nullable(),
-  sinks: z.array(z.object({ name: z.string(), lag: z.int() })),
+  bytes: z.int(),
+  max_bytes: z.int(),
+  intake: z.enum(['open', 'refusing']).describe('refusing: the log, your share of it or the disk is full'),
+  sinks: z.array(z.object({ name: z.string(), lag: z.int(), oldest_age_seconds: z.number().nullable() })),
+  tenants: z
+    .array(z.object({ tenant: z.string(), size: z.int(), usage_pct: z.number(), backpressure: z.boolean() }))
+    .describe('yours, each against its share'),
+  disk: z
+    .object({
+      state: z.enum(['ok', 'low', 'full']).describe('low: pulls pause; full: nothing more is accepted'),
+      free_bytes: z.int(),
+      total_bytes: z.int(),
+      ballast_bytes: z.int().describe('held back for when the disk is full'),
+    })
+    .nullable()
+    .describe('null: the data is in memory'),
 });
 
 export function toMoment(ms: number | undefined): string | null {

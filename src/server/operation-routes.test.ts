@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { EVENT_LIMITS } from '#core/event.ts';
+import { scriptedSink } from '#operations/fixtures/scripted-sink.ts';
 import { OPERATIONS } from '#operations/registry.ts';
 import { runWeir, send, type RunningWeir } from './fixtures/running-weir.ts';
 
 let weir: RunningWeir;
 beforeAll(async () => {
-  weir = await runWeir();
+  weir = await runWeir({ sinks: [scriptedSink('crm').binding] });
   weir.source.add(
     {
       key: 'a.md',
@@ -14,8 +16,10 @@ beforeAll(async () => {
       links: [{ rel: 'links', to: 'b.md' }],
     },
     { key: 'b.md', title: 'Rivers', text: 'Rivers flow', severity: 'high', tags: ['water'] },
+    { key: 'c.md', title: 'poison' }, // refused by the sink crm: the first dead letter
   );
   await weir.pull();
+  await weir.settle(weir.storage.log.register('left', 'newest')); // of a sink that is configured no more
 });
 afterAll(() => weir.close());
 
@@ -29,6 +33,17 @@ const EXAMPLES: Readonly<Record<string, { readonly path: string; readonly body?:
   'events.list': { path: '/api/v1/events?severity=high' },
   'queue.stats': { path: '/api/v1/queue' },
   'queue.peek': { path: '/api/v1/queue/peek' },
+  'dlq.list': { path: '/api/v1/dead-letters?sink=crm&class=sink&limit=5' },
+  'dlq.groups': { path: '/api/v1/dead-letters/groups' },
+  'dlq.show': { path: '/api/v1/dead-letters/1' },
+  'dlq.replay': { path: '/api/v1/dead-letter-replays', body: { all: true, dry_run: true } },
+  'dlq.edit': { path: '/api/v1/dead-letters/1/edit', body: { reset: true } },
+  'dlq.discard': { path: '/api/v1/dead-letter-discards', body: { ids: [1], dry_run: true } },
+  'dlq.export': { path: '/api/v1/dead-letters/export' },
+  'sinks.list': { path: '/api/v1/sinks' },
+  'sinks.resume': { path: '/api/v1/sinks/crm/resume', body: {} },
+  'sinks.reread': { path: '/api/v1/sinks/crm/reread', body: { from: 'oldest', dry_run: true } },
+  'sinks.remove': { path: '/api/v1/sinks/left/remove', body: { dry_run: true } },
   'worker.lag': { path: '/api/v1/worker' },
   'connectors.reset_circuit': { path: '/api/v1/connectors/wiki/circuit/reset', body: {} },
   'alerts.list': { path: '/api/v1/alerts' },
@@ -64,6 +79,8 @@ describe('input', () => {
     ['a number out of bounds', '/api/v1/search?words=a&limit=100000', '/limit'],
     ['a member given twice', '/api/v1/search?words=a&words=b', '/words'],
     ['a missing member', '/api/v1/search', '/words'],
+    ['a number of a dead letter that is none', '/api/v1/dead-letters/one', '/id'],
+    ['a class that does not exist', '/api/v1/dead-letters?class=nosuch', '/class'],
     ['a member of the path given again in the query', '/api/v1/connectors/wiki?name=other', '/name'],
     ['a cursor nobody has given out', '/api/v1/events?cursor=x', undefined],
     ['a time that is none', '/api/v1/events?since=yesterday', undefined],
@@ -110,6 +127,37 @@ describe('input', () => {
       'x-forwarded-host': 'evil.example',
     };
     expect((await weir.ask('/api/v1/connectors', { headers })).text).toBe((await weir.ask('/api/v1/connectors')).text);
+  });
+});
+
+describe('dead letters', () => {
+  test('a letter that is not there is 404, a raw selection of nothing 422', async () => {
+    expect(await weir.ask('/api/v1/dead-letters/999')).toMatchObject({ status: 404, json: { code: 'not_found' } });
+    expect(await weir.post('/api/v1/dead-letter-discards', {})).toMatchObject({ status: 422 });
+  });
+
+  test('an edit names each field that may not change, and may be as large as an event, larger than other bodies', async () => {
+    const { json } = await weir.ask('/api/v1/dead-letters/1');
+    const { payload } = json as { payload: object };
+    const changed = await weir.post('/api/v1/dead-letters/1/edit', {
+      payload: { ...payload, key: 'a.md', version: 99 },
+    });
+    expect(changed).toMatchObject({
+      status: 422,
+      json: { errors: [{ pointer: '/payload/key' }, { pointer: '/payload/version' }] },
+    });
+    const data = 'x'.repeat(3 * 1024 * 1024);
+    expect(await weir.post('/api/v1/dead-letters/1/edit', { payload: { ...payload, data } })).toMatchObject({
+      status: 200,
+      json: { edited: true },
+    });
+    const tooLarge = 'x'.repeat(2 * EVENT_LIMITS.payloadBytesMax);
+    const refused = await weir.post('/api/v1/dead-letters/1/edit', { payload: { ...payload, data: tooLarge } });
+    expect(refused).toMatchObject({
+      status: 413,
+      json: { code: 'body_too_large', hint: expect.stringMatching(/4\d{6} bytes/) },
+    });
+    expect((await weir.post('/api/v1/dead-letter-discards', { ids: [1], x: data })).status).toBe(413);
   });
 });
 

@@ -17,12 +17,13 @@ export interface OperationRoutes {
 /** One route per operation: GET takes its members from query and path, POST from a JSON body and path. */
 export function registerOperations(app: FastifyInstance, { operations, context, stopping }: OperationRoutes): void {
   for (const operation of operations) {
-    const { method, path } = operation.http;
+    const { method, path, bodyBytesMax } = operation.http;
     const members = pathMembersOf(path);
     app.route({
       method,
       url: path,
       ...(method === 'GET' ? {} : { onRequest: requireJson }),
+      ...(bodyBytesMax === undefined ? {} : { bodyLimit: bodyBytesMax }),
       handler: (request, reply) => {
         const signal = AbortSignal.any([goneSignal(reply), stopping]);
         return runOperation(operation, { ...context, signal, progress: () => {} }, inputOf(request, members));

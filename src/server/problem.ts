@@ -71,14 +71,14 @@ function line(text: string): string {
 }
 
 /** The border between what fastify and handlers throw and what is answered. Total: anything unknown is `internal`. */
-export function toFailure(thrown: unknown): Fault | Refusal {
+export function toFailure(thrown: unknown, bodyLimit = bodyBytesMax): Fault | Refusal {
   if (thrown instanceof Fault || thrown instanceof Refusal || !(thrown instanceof Error))
     return thrown instanceof Refusal ? thrown : toFault(thrown);
   const { code, statusCode } = libraryMembers(thrown);
   switch (code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return new Fault('body_too_large', 'the body is larger than allowed', {
-        details: { limit: `${bodyBytesMax} bytes` },
+        details: { limit: `${bodyLimit} bytes` },
       });
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return new Fault('media_type_unsupported', 'the Content-Type is not application/json');

@@ -17,7 +17,7 @@ export function sendProblem(
   reply: FastifyReply,
   { clock, logger }: Sources,
 ): void {
-  const failure = toFailure(thrown);
+  const failure = toFailure(thrown, request.routeOptions.bodyLimit);
   const problem = problemOf(failure, request.id);
   if (failure instanceof Fault && failure.code === 'internal') {
     const cause = failure.cause instanceof Error ? failure.cause : failure;

@@ -19,6 +19,7 @@ export const LABELS = {
   stream: null,
   sink: null,
   worker: null,
+  tenant: null,
   operation: null,
   version: null,
   commit: null,
@@ -26,7 +27,10 @@ export const LABELS = {
   state: ['closed', 'open', 'half_open'],
   result: ['written', 'stale', 'retry', 'reject'],
   fault: faultsThat((code) => FAULTS[code].retry !== 'never'),
-  reason: faultsThat(() => true),
+  condition: ['delivering', 'waiting', 'refusing', 'detached'],
+  level: ['ok', 'low', 'full'],
+  // Why a dead letter came, or how it went.
+  reason: [...faultsThat(() => true), 'expired', 'evicted', 'discarded', 'replayed'],
 } as const satisfies Record<string, readonly string[] | null>;
 
 export type LabelName = keyof typeof LABELS;
@@ -81,10 +85,21 @@ export const METRICS = {
     labels: [],
   },
   queue_backpressure: { kind: 'gauge', help: '1 while pulls pause because the log is full.', labels: [] },
+  queue_tenant_usage_ratio: {
+    kind: 'gauge',
+    help: 'Backlog of a tenant through its share, of the tenants with the fullest ones; with several tenants only.',
+    labels: ['tenant'],
+    seeded: false,
+  },
   events_appended_total: { kind: 'counter', help: 'Events made durable.', labels: ['connector'] },
   events_duplicate_total: { kind: 'counter', help: 'Events that were known already.', labels: ['connector'] },
   events_dead_total: { kind: 'counter', help: 'Events and raw records kept as dead letters.', labels: ['connector'] },
   dlq_depth: { kind: 'gauge', help: 'Dead letters kept.', labels: ['sink', 'reason'], seeded: false },
+  dlq_removed_total: {
+    kind: 'counter',
+    help: 'Dead letters that went: past their age, above the number kept, given up by an operator, taken by their sink.',
+    labels: ['reason'],
+  },
   sink_writes_total: { kind: 'counter', help: 'Write results, one per event.', labels: ['sink', 'result'] },
   sink_write_duration_seconds: {
     kind: 'histogram',
@@ -92,8 +107,25 @@ export const METRICS = {
     labels: ['sink'],
     buckets: CALL_SECONDS,
   },
+  sink_suspect_attempts: {
+    kind: 'gauge',
+    help: 'Counted tries so far of the event that fails alone while its sink takes others, the most of any; 0: none does.',
+    labels: ['sink'],
+  },
+  sink_state: {
+    kind: 'gauge',
+    help: '1 for what the sink does, 0 for the others.',
+    labels: ['sink', 'condition'],
+  },
   sink_lag_events: { kind: 'gauge', help: 'Events the sink has not settled.', labels: ['sink'] },
   lease_fenced_total: { kind: 'counter', help: 'Writes refused because the lease had another owner.', labels: [] },
+  disk_free_bytes: { kind: 'gauge', help: 'Room left on the disk of the data.', labels: [], seeded: false },
+  disk_ballast_bytes: { kind: 'gauge', help: 'Room held back for when the disk is full.', labels: [] },
+  disk_state: {
+    kind: 'gauge',
+    help: '1 for the state the disk is in, 0 for the others: pulls pause when it is low, intake refuses when it is full.',
+    labels: ['level'],
+  },
   storage_wal_bytes: { kind: 'gauge', help: 'Size of the write-ahead log.', labels: [] },
   weir_build_info: {
     kind: 'gauge',

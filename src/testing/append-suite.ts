@@ -46,7 +46,7 @@ async function storedIds(session: StorageSession): Promise<string[]> {
 /** What one batch with a checkpoint and a failure leaves behind. */
 async function traceOf(session: StorageSession) {
   const state = await session.store.streams.get(SAMPLE_STREAM);
-  const letters = await session.store.deadLetters.list(['a'], undefined, 10);
+  const letters = await session.store.deadLetters.list({ tenants: ['a'] }, 10);
   return {
     ids: await storedIds(session),
     cursor: state?.cursor,
@@ -90,7 +90,7 @@ function storesTogether(openHarness: OpenHarness): void {
   it('a failure becomes a dead letter of the stage pull with its code and reason', () =>
     withStorage(openHarness, async (session) => {
       await session.log.append({ events: [], failures: [UNREADABLE], checkpoint: await checkpointOf(session, 1) });
-      const [letter] = await session.store.deadLetters.list(['a'], 'wiki', 10);
+      const [letter] = await session.store.deadLetters.list({ tenants: ['a'], connection: 'wiki' }, 10);
       expect(letter).toMatchObject({
         ...SAMPLE_STREAM,
         stage: 'pull',

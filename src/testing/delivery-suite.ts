@@ -134,7 +134,7 @@ function commitsForward(openHarness: OpenHarness): void {
         await session.log.commit('r', partition, lastOf(entries).position, fence, [letterOf(lastOf(entries), 5)]),
       ).toBe('committed');
       await session.crash();
-      const [letter, ...more] = await session.store.deadLetters.list(['a'], 'wiki', 10);
+      const [letter, ...more] = await session.store.deadLetters.list({ tenants: ['a'], connection: 'wiki' }, 10);
       expect(more).toEqual([]);
       expect(letter).toMatchObject({
         tenant: 'a',
@@ -158,7 +158,7 @@ function commitsForward(openHarness: OpenHarness): void {
           await session.log.commit('r', partition, lastOf(entries).position, fence, [letterOf(lastOf(entries))]),
         ).toBe('committed');
       }
-      const letters = await session.store.deadLetters.list(['a'], 'wiki', 10);
+      const letters = await session.store.deadLetters.list({ tenants: ['a'], connection: 'wiki' }, 10);
       expect(letters.map(({ attempts }) => attempts)).toEqual([1]);
     }));
 }
@@ -175,7 +175,7 @@ function fencesOldOwners(openHarness: OpenHarness): void {
       'fenced',
     );
     expect(idsOf(await session.log.read('r', partition, 3))).toEqual(idsOf(events));
-    expect(await session.store.deadLetters.list(['a'], undefined, 10)).toEqual([]);
+    expect(await session.store.deadLetters.list({ tenants: ['a'] }, 10)).toEqual([]);
     const fence = await hold(session, lease, 'second');
     expect(await session.log.commit('r', partition, lastOf(entries).position, fence)).toBe('committed');
   }

@@ -2,18 +2,28 @@
 // durability, concurrency or speed. Short enough to be read as the definition of what an engine must do.
 
 import type { SealedEvent } from '#core/event.ts';
-import type { AppendBatch, AppendResult, DeadLetterDraft, LogEntry, LogStats } from '#core/event-log.ts';
+import type {
+  AppendBatch,
+  AppendResult,
+  DeadLetterDraft,
+  Dispatch,
+  LogEntry,
+  LogStats,
+  ReadFrom,
+  TenantBacklog,
+} from '#core/event-log.ts';
 import type { Fence } from '#core/leases.ts';
 import type { StreamRef } from '#core/names.ts';
 import { PARTITIONS, partitionOf } from '#core/partition.ts';
-import type { DeadLetter, StreamState } from '#core/store.ts';
+import type { StreamState } from '#core/store.ts';
+import { DeadLetterModel } from './dead-letter-model.ts';
 
 interface Holding {
   readonly owner: string;
   readonly token: number;
   readonly untilMs: number;
   /** `carried`: held when the engine was restarted; an engine may end such leases at its start or let them run out. */
-  readonly state: 'held' | 'carried' | 'released';
+  readonly state: 'held' | 'carried' | 'released' | 'revoked';
 }
 
 /**
@@ -26,14 +36,15 @@ export class LeaseModel {
   /** `free` must be given, `taken` must not, to nobody; `carried` (held before a restart) may end with it. */
   availability(name: string, nowMs: number): 'free' | 'taken' | 'carried' {
     const holding = this.#holdings.get(name);
-    if (holding === undefined || holding.state === 'released' || holding.untilMs < nowMs) return 'free';
+    if (holding === undefined || holding.untilMs < nowMs) return 'free';
+    if (holding.state === 'released' || holding.state === 'revoked') return 'free';
     return holding.state === 'carried' ? 'carried' : 'taken';
   }
 
   /** `lapsed`: newest fence of its name but no longer running; nobody else owns it, so an engine may still accept it. */
   standing(fence: Fence, nowMs: number): 'valid' | 'lapsed' | 'outdated' {
     const holding = this.#holdings.get(fence.lease);
-    if (holding?.token !== fence.token) return 'outdated';
+    if (holding?.token !== fence.token || holding.state === 'revoked') return 'outdated';
     return holding.state === 'held' && holding.untilMs >= nowMs ? 'valid' : 'lapsed';
   }
 
@@ -52,7 +63,14 @@ export class LeaseModel {
 
   release(fence: Fence): void {
     const holding = this.#holdings.get(fence.lease);
-    if (holding?.token === fence.token) this.#holdings.set(fence.lease, { ...holding, state: 'released' });
+    if (holding?.token === fence.token && holding.state !== 'revoked')
+      this.#holdings.set(fence.lease, { ...holding, state: 'released' });
+  }
+
+  /** Ends the lease whoever owns it: from here on no fence of before is accepted. */
+  revoke(name: string): void {
+    const holding = this.#holdings.get(name);
+    if (holding !== undefined) this.#holdings.set(name, { ...holding, state: 'revoked' });
   }
 
   restart(): void {
@@ -64,6 +82,8 @@ export class LeaseModel {
 export interface StoredEntry extends LogEntry {
   readonly partition: number;
   readonly bytes: number;
+  /** As it was sealed: a sink may change the event it is given. */
+  readonly payload: string;
 }
 
 interface StoredEntity {
@@ -82,9 +102,10 @@ export class LogModel {
   readonly #secret: string;
   readonly #ids = new Set<string>();
   readonly #positions = new Map<string, number[]>();
+  readonly #dispatches = new Map<string, Dispatch>();
   #newest = 0;
   entries: StoredEntry[] = [];
-  readonly #letters = new Map<string, DeadLetter>();
+  readonly deadLetters = new DeadLetterModel();
   readonly streams = new Map<string, StreamState>();
   readonly entities = new Map<string, StoredEntity>();
 
@@ -103,8 +124,7 @@ export class LogModel {
       const { cursor, connectorVersion } = checkpoint;
       const moved = cursor === undefined ? {} : { cursor, connectorVersion, cursorAtMs: nowMs };
       this.streams.set(streamKeyOf(state), { ...state, ...moved, reconcileDue });
-      for (const failure of failures)
-        this.#keep(failure.key, { ...checkpoint.stream, stage: 'pull', attempts: 1, ...failure }, nowMs);
+      for (const failure of failures) this.deadLetters.putRaw(checkpoint.stream, failure, nowMs);
     }
     return { accepted, duplicates: events.length - accepted };
   }
@@ -122,22 +142,62 @@ export class LogModel {
     return known ?? { tenant, connection, stream, ...empty, dueAtMs: undefined, failures: 0 };
   }
 
-  register(reader: string): void {
-    // 0 is before every entry: a new reader begins at the oldest one that is still there.
-    if (!this.#positions.has(reader))
-      this.#positions.set(
-        reader,
-        Array.from({ length: PARTITIONS }, () => 0),
+  register(reader: string, from: ReadFrom = 'oldest'): void {
+    if (!this.#positions.has(reader)) this.#place(reader, from);
+  }
+
+  /** The only way back for a position. */
+  rewind(reader: string, from: ReadFrom, dryRun = false): number {
+    const before = this.#positions.get(reader);
+    this.#place(reader, from);
+    const unread = this.#unread(reader).length;
+    if (dryRun && before !== undefined) this.#positions.set(reader, before);
+    else this.#forgetDispatches(reader);
+    return unread;
+  }
+
+  unregister(reader: string): boolean {
+    this.#forgetDispatches(reader);
+    return this.#positions.delete(reader);
+  }
+
+  #place(reader: string, from: ReadFrom): void {
+    const beforeFirst = (partition: number): number => {
+      if (from === 'oldest') return 0; // before every entry
+      const first = this.entries.find(
+        (entry) => entry.partition === partition && from !== 'newest' && entry.observedAtMs >= from.sinceMs,
       );
+      return first === undefined ? this.#newest : first.position - 1;
+    };
+    const positions = Array.from({ length: PARTITIONS }, (_, partition) => beforeFirst(partition));
+    this.#positions.set(reader, positions);
+  }
+
+  #forgetDispatches(reader: string): void {
+    for (let partition = 0; partition < PARTITIONS; partition += 1) this.#dispatches.delete(`${reader}/${partition}`);
   }
 
   get readers(): readonly string[] {
     return [...this.#positions.keys()];
   }
 
+  /** Everything the reader has not settled. */
+  #unread(reader: string): StoredEntry[] {
+    if (!this.#positions.has(reader)) return [];
+    return this.entries.filter((entry) => entry.position > this.positionOf(reader, entry.partition));
+  }
+
   read(reader: string, partition: number, limit: number): StoredEntry[] {
-    const position = this.positionOf(reader, partition);
-    return this.entries.filter((entry) => entry.partition === partition && entry.position > position).slice(0, limit);
+    const unread = this.#unread(reader).filter((entry) => entry.partition === partition);
+    return unread.slice(0, limit);
+  }
+
+  dispatch(reader: string, partition: number, dispatch: Dispatch): void {
+    this.#dispatches.set(`${reader}/${partition}`, dispatch);
+  }
+
+  dispatched(reader: string, partition: number): Dispatch | undefined {
+    return this.#dispatches.get(`${reader}/${partition}`);
   }
 
   commit(
@@ -148,10 +208,15 @@ export class LogModel {
     nowMs: number,
   ): void {
     const positions = this.#positions.get(reader) ?? [];
-    positions[partition] = Math.max(position, positions[partition] ?? 0);
-    for (const { entry, ...letter } of deadLetters) {
-      const { tenant, connection, stream, key } = entry.event;
-      this.#keep(entry.event.id, { tenant, connection, stream, key, stage: reader, ...letter }, nowMs);
+    const dispatch = this.dispatched(reader, partition);
+    if (dispatch !== undefined && dispatch.position <= position) this.#dispatches.delete(`${reader}/${partition}`);
+    // A commit that is sent again after an unknown outcome (I12): what came with the first is stored.
+    if (position <= (positions[partition] ?? 0)) return;
+    positions[partition] = position;
+    for (const letter of deadLetters) {
+      const entry = this.entries.find(({ event }) => event.id === letter.entry.event.id);
+      if (entry !== undefined)
+        this.deadLetters.putRejected(reader, partition, { ...letter, entry }, entry.payload, nowMs);
     }
   }
 
@@ -159,35 +224,34 @@ export class LogModel {
     return this.#positions.get(reader)?.[partition] ?? 0;
   }
 
-  get deadLetters(): readonly DeadLetter[] {
-    return [...this.#letters.values()];
-  }
-
-  /** Entries that at least one reader has not settled, oldest first. */
+  /** Entries that at least one reader has not settled, oldest first. Without a reader nobody has settled anything. */
   unsettled(): StoredEntry[] {
-    return this.entries.filter((entry) =>
-      this.readers.some((reader) => entry.position > this.positionOf(reader, entry.partition)),
-    );
+    if (this.readers.length === 0) return this.entries;
+    const unread = new Set(this.readers.flatMap((reader) => this.#unread(reader)));
+    return this.entries.filter((entry) => unread.has(entry));
   }
 
   stats(): LogStats {
     const open = this.unsettled();
-    const lagOf = (reader: string) =>
-      this.entries.filter((entry) => entry.position > this.positionOf(reader, entry.partition)).length;
-    return {
-      size: open.length,
-      bytes: open.reduce((sum, entry) => sum + entry.bytes, 0),
-      oldestAtMs: open[0]?.observedAtMs,
-      readers: this.readers.map((reader) => ({ reader, lag: lagOf(reader) })),
-    };
+    const readers = this.readers.map((reader) => {
+      const unread = this.#unread(reader);
+      return { reader, lag: unread.length, oldestAtMs: oldestAtMsOf(unread) };
+    });
+    return { ...sizeOf(open), oldestAtMs: oldestAtMsOf(open), readers, tenants: backlogsOf(open) };
   }
 
-  trim(rowsMax: number): number {
+  /** From the front of each partition: an entry that stays keeps all that follow. */
+  trim(rowsMax: number, beforeMs = Infinity): number {
     if (this.readers.length === 0) return 0; // nobody has settled anything
     const open = new Set(this.unsettled());
-    const settled = new Set(this.entries.filter((entry) => !open.has(entry)).slice(0, rowsMax));
-    this.entries = this.entries.filter((entry) => !settled.has(entry));
-    return settled.size;
+    const ended = new Set<number>();
+    const trimmed = new Set<StoredEntry>();
+    for (const entry of this.entries) {
+      if (open.has(entry) || entry.observedAtMs >= beforeMs) ended.add(entry.partition);
+      if (!ended.has(entry.partition) && trimmed.size < rowsMax) trimmed.add(entry);
+    }
+    this.entries = this.entries.filter((entry) => !trimmed.has(entry));
+    return trimmed.size;
   }
 
   #accept({ event, payload }: SealedEvent, nowMs: number): boolean {
@@ -201,9 +265,11 @@ export class LogModel {
       observedAtMs: nowMs,
       partition,
       bytes: Buffer.byteLength(payload),
+      payload,
       event: JSON.parse(payload) as typeof event,
     };
     this.entries.push(stored);
+    this.deadLetters.resolveRaw(event, event.key);
     const state = this.stateOf(event);
     this.streams.set(streamKeyOf(event), { ...state, eventsTotal: state.eventsTotal + 1 });
     const id = JSON.stringify([streamKeyOf(event), event.key]);
@@ -213,19 +279,19 @@ export class LogModel {
     }
     return true;
   }
+}
 
-  // One letter per event and stage: a commit that is sent again after an unknown outcome (I12) adds nothing.
-  #keep(identity: string, letter: Omit<DeadLetter, 'id' | 'firstAtMs' | 'lastAtMs'>, nowMs: number): void {
-    const { tenant, connection, stream, stage, key, code, message, attempts } = letter;
-    const id = JSON.stringify([streamKeyOf(letter), stage, identity]);
-    const known = this.#letters.get(id);
-    const row = { tenant, connection, stream, stage, key, code, message, lastAtMs: nowMs };
-    const first = known ?? { id: this.#letters.size + 1, firstAtMs: nowMs, attempts };
-    this.#letters.set(id, {
-      ...row,
-      id: first.id,
-      firstAtMs: first.firstAtMs,
-      attempts: Math.max(first.attempts, attempts),
-    });
-  }
+/** Of the first entry of each partition the oldest: within a partition order counts, whatever a stepped clock has stamped. */
+function oldestAtMsOf(entries: readonly StoredEntry[]): number | undefined {
+  const first = new Map(entries.toReversed().map((entry) => [entry.partition, entry.observedAtMs]));
+  return first.size === 0 ? undefined : Math.min(...first.values());
+}
+
+function sizeOf(entries: readonly StoredEntry[]): { readonly size: number; readonly bytes: number } {
+  return { size: entries.length, bytes: entries.reduce((sum, entry) => sum + entry.bytes, 0) };
+}
+
+function backlogsOf(entries: readonly StoredEntry[]): TenantBacklog[] {
+  const byTenant = Map.groupBy(entries, ({ event }) => event.tenant);
+  return [...byTenant].map(([tenant, own]) => ({ tenant, ...sizeOf(own) }));
 }

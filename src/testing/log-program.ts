@@ -6,7 +6,9 @@ export const KEYS = ['k0', 'k1', 'k2'] as const;
 export const READERS = ['r1', 'r2', 'late'] as const;
 const OWNERS = ['o1', 'o2'] as const;
 
+/** Events of tenant b lie in the same partitions as those of a: only so can one be taken for the other. */
 export interface Draft {
+  readonly tenant: 'a' | 'b';
   readonly key: (typeof KEYS)[number];
   readonly version: number;
   readonly deletes: boolean;
@@ -14,6 +16,8 @@ export interface Draft {
 
 export type Owner = (typeof OWNERS)[number];
 export type Reader = (typeof READERS)[number];
+/** `ago`: milliseconds before the moment of the step. */
+export type From = 'oldest' | 'newest' | { readonly ago: number };
 /** The stream being pulled, or the partition of a key as one reader delivers it. */
 export type Target = 'stream' | { readonly reader: Reader; readonly key: (typeof KEYS)[number] };
 
@@ -42,13 +46,29 @@ export type Step =
   | { readonly step: 'advance' | 'step_wall'; readonly ms: number }
   /** One owner settles all that every reader has: what a trim needs to have an effect. */
   | { readonly step: 'drain'; readonly by: Owner }
-  | { readonly step: 'register'; readonly reader: Reader }
-  | { readonly step: 'trim' | 'reopen' | 'crash' | 'compare' };
+  | {
+      readonly step: 'dispatch';
+      readonly at: Exclude<Target, 'stream'>;
+      readonly by: Owner;
+      readonly takes: boolean;
+      readonly attempts: number;
+      readonly open: boolean;
+    }
+  | { readonly step: 'register'; readonly reader: Reader; readonly from: From }
+  | { readonly step: 'rewind'; readonly reader: Reader; readonly from: From; readonly dryRun: boolean }
+  | { readonly step: 'unregister'; readonly reader: Reader }
+  | { readonly step: 'trim'; readonly keepMs: number | undefined }
+  | { readonly step: 'reopen' | 'crash' | 'compare' };
 
 // Leases end at odd multiples of 50 ms and time moves by hundreds: no program looks at the very millisecond of an end.
 const ttlMs = fc.constantFrom(1_050, 5_050);
 const drafts = fc.array(
-  fc.record({ key: fc.constantFrom(...KEYS), version: fc.integer({ min: 0, max: 40 }), deletes: fc.boolean() }),
+  fc.record({
+    tenant: fc.constantFrom('a', 'a', 'b'),
+    key: fc.constantFrom(...KEYS),
+    version: fc.integer({ min: 0, max: 40 }),
+    deletes: fc.boolean(),
+  }),
   { maxLength: 6 },
 );
 const partitionTarget = fc.record({ reader: fc.constantFrom(...READERS), key: fc.constantFrom(...KEYS) });
@@ -56,6 +76,9 @@ const target = fc.oneof(fc.constant('stream' as const), partitionTarget);
 const takes = fc.constantFrom(true, true, false);
 const by = fc.constantFrom(...OWNERS);
 const limit = fc.integer({ min: 1, max: 5 });
+const reader = fc.constantFrom(...READERS);
+const agoMs = fc.constantFrom(-1_000, 0, 700, 2_000, 12_000);
+const from = fc.oneof(fc.constantFrom('oldest' as const, 'newest' as const), fc.record({ ago: agoMs }));
 
 /** One step of a random program; weighted so that leases are mostly held and the log is mostly not empty. */
 export const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
@@ -100,11 +123,26 @@ export const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: fc.record({ step: fc.constant('drain' as const), by }) },
-  { weight: 1, arbitrary: fc.record({ step: fc.constant('register' as const), reader: fc.constantFrom(...READERS) }) },
   {
-    weight: 3,
+    weight: 2,
     arbitrary: fc.record({
-      step: fc.constantFrom('trim' as const, 'reopen' as const, 'crash' as const, 'compare' as const),
+      step: fc.constant('dispatch' as const),
+      at: partitionTarget,
+      by,
+      takes,
+      attempts: fc.nat({ max: 5 }),
+      open: fc.boolean(),
     }),
+  },
+  { weight: 1, arbitrary: fc.record({ step: fc.constant('register' as const), reader, from }) },
+  { weight: 2, arbitrary: fc.record({ step: fc.constant('rewind' as const), reader, from, dryRun: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ step: fc.constant('unregister' as const), reader }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ step: fc.constant('trim' as const), keepMs: fc.option(agoMs, { nil: undefined }) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ step: fc.constantFrom('reopen' as const, 'crash' as const, 'compare' as const) }),
   },
 );

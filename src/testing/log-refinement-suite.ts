@@ -1,18 +1,19 @@
-// P13: for any program of appends, reads, commits, lease moves, passing time, trims, restarts and process deaths an engine
-// answers what the model answers. Where the contract leaves a choice the model takes over the engine's answer.
+// P13: for any program of appends, reads, commits, dispatches, lease moves, moves of readers, passing time, trims, restarts and
+// process deaths an engine answers what the model answers. Where the contract leaves a choice the model takes over the engine's answer.
 
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Checkpoint, DeadLetterDraft, LogEntry } from '#core/event-log.ts';
+import type { Checkpoint, DeadLetterDraft, LogEntry, ReadFrom } from '#core/event-log.ts';
 import type { Fence } from '#core/leases.ts';
 import { partitionLeaseName, streamLeaseName } from '#core/names.ts';
-import { partitionOf } from '#core/partition.ts';
+import { PARTITIONS, partitionOf } from '#core/partition.ts';
 import type { SealedEvent } from '#core/event.ts';
 import { type OpenHarness, PROPERTY_TIMEOUT_MS, runsOf, type StorageSession, withStorage } from './engine-harness.ts';
 import { idsOf, sample, SAMPLE_STREAM } from './event-samples.ts';
 import { LeaseModel, LogModel } from './log-model.ts';
 import {
   type Draft,
+  type From,
   KEYS,
   type Owner,
   type Reader,
@@ -39,7 +40,7 @@ export function logRefinementSuite(openHarness: OpenHarness): void {
 
 async function runProgram(session: StorageSession, steps: readonly Step[]): Promise<void> {
   const world = new World(session);
-  for (const reader of ['r1', 'r2'] as const) await world.register(reader);
+  for (const reader of ['r1', 'r2'] as const) await world.register(reader, 'oldest');
   for (const step of steps) await world.run(step);
   await world.compare();
 }
@@ -49,8 +50,23 @@ function leaseOf(session: StorageSession, at: Target): string {
   return partitionLeaseName(at.reader, partitionOf(session.harness.partitionSecret, SAMPLE_STREAM.tenant, at.key));
 }
 
-function sealAll(of: readonly Draft[]): SealedEvent[] {
-  return of.map(({ key, version, deletes }) => sample({ key, version, op: deletes ? 'delete' : 'upsert' }));
+/** Keys of tenant b that lie in the partitions of a's. */
+const foreignKeys = new Map<string, string>();
+function foreignKey(secret: string, key: string): string {
+  const partition = partitionOf(secret, SAMPLE_STREAM.tenant, key);
+  const known = foreignKeys.get(`${secret} ${key}`);
+  let found = known ?? key;
+  for (let at = 0; partitionOf(secret, 'b', found) !== partition; at += 1) found = `${key}-${at}`;
+  foreignKeys.set(`${secret} ${key}`, found);
+  return found;
+}
+
+function sealAll(secret: string, of: readonly Draft[]): SealedEvent[] {
+  return of.map(({ tenant, key, version, deletes }) => {
+    const draft = { version, op: deletes ? 'delete' : 'upsert' } as const;
+    if (tenant === 'a') return sample({ ...draft, key });
+    return sample({ ...draft, of: { ...SAMPLE_STREAM, tenant }, key: foreignKey(secret, key) });
+  });
 }
 
 /** The engine and the model side by side. */
@@ -62,6 +78,8 @@ class World {
   readonly #fences = new Map<string, Fence>();
   /** What was read first of a reader's partition: a late commit goes back to it. */
   readonly #firstReads = new Map<string, { readonly position: number; readonly modelPosition: number }>();
+  /** The engine's position of the entry at a position of the model. */
+  readonly #places = new Map<number, number>();
   #cursor = 0;
 
   constructor(session: StorageSession) {
@@ -93,10 +111,18 @@ class World {
         return clock.advance(step.ms);
       case 'step_wall':
         return clock.stepWall(step.ms);
+      case 'dispatch':
+        if (step.takes) await this.#acquire(leaseOf(this.#session, step.at), step.by, TAKEN_MS);
+        return this.#dispatch(step);
       case 'register':
-        return this.register(step.reader);
+        return this.register(step.reader, step.from);
+      case 'rewind':
+        return this.#rewind(step);
+      case 'unregister':
+        if (this.#log.readers.includes(step.reader)) this.#endLeases(step.reader);
+        return expect(await this.#session.log.unregister(step.reader)).toBe(this.#log.unregister(step.reader));
       case 'trim':
-        return this.#trim();
+        return this.#trim(step.keepMs === undefined ? undefined : clock.now() - step.keepMs);
       case 'reopen':
       case 'crash':
         this.#leases.restart();
@@ -106,35 +132,55 @@ class World {
     }
   }
 
-  async register(reader: Reader): Promise<void> {
-    await this.#session.log.register(reader);
-    this.#log.register(reader);
+  async register(reader: Reader, from: From): Promise<void> {
+    const at = this.#timeOf(from);
+    await this.#session.log.register(reader, at);
+    this.#log.register(reader, at);
+  }
+
+  async #rewind({ reader, from, dryRun }: Extract<Step, { step: 'rewind' }>): Promise<void> {
+    const moving = this.#session.log.rewind(reader, this.#timeOf(from), { dryRun });
+    if (!this.#log.readers.includes(reader)) return expect(moving).rejects.toMatchObject({ code: 'not_found' });
+    if (!dryRun) this.#endLeases(reader);
+    expect(await moving).toBe(this.#log.rewind(reader, this.#timeOf(from), dryRun));
+  }
+
+  #timeOf(from: From): ReadFrom {
+    return typeof from === 'string' ? from : { sinceMs: this.#session.clock.now() - from.ago };
+  }
+
+  #endLeases(reader: Reader): void {
+    for (let partition = 0; partition < PARTITIONS; partition += 1)
+      this.#leases.revoke(partitionLeaseName(reader, partition));
   }
 
   async compare(): Promise<void> {
     const { log, store } = this.#session;
-    for (const reader of this.#log.readers)
-      for (const key of KEYS) await this.#read({ reader: reader as Reader, key }, ALL_ROWS);
+    for (const reader of READERS) {
+      for (const key of KEYS) {
+        await this.#read({ reader, key }, ALL_ROWS);
+        await this.#compareDispatch({ reader, key });
+      }
+    }
     const [stats, expected] = [await log.stats(), this.#log.stats()];
-    expect([stats.size, stats.bytes === 0, stats.oldestAtMs === undefined]).toEqual([
-      expected.size,
-      expected.bytes === 0,
-      expected.oldestAtMs === undefined,
-    ]);
-    expect(new Map(stats.readers.map(({ reader, lag }) => [reader, lag]))).toEqual(
-      new Map(expected.readers.map(({ reader, lag }) => [reader, lag])),
+    expect([stats.size, stats.bytes, stats.oldestAtMs]).toEqual([expected.size, expected.bytes, expected.oldestAtMs]);
+    expect(new Map(stats.readers.map((of) => [of.reader, of]))).toEqual(
+      new Map(expected.readers.map((of) => [of.reader, of])),
     );
-    expect(idsOf(await log.peek(['a'], ALL_ROWS)).toSorted()).toEqual(
+    expect(new Map(stats.tenants.map((of) => [of.tenant, of]))).toEqual(
+      new Map(expected.tenants.map((of) => [of.tenant, of])),
+    );
+    expect(idsOf(await log.peek(['a', 'b'], ALL_ROWS)).toSorted()).toEqual(
       idsOf(this.#log.unsettled().map((entry) => ({ ...entry, payload: '' }))).toSorted(),
     );
     const state = await store.streams.get(SAMPLE_STREAM);
     expect(state?.cursor).toEqual(this.#log.stateOf(SAMPLE_STREAM).cursor);
-    const letters = await store.deadLetters.list(['a'], undefined, ALL_ROWS);
+    const letters = await store.deadLetters.list({ tenants: ['a', 'b'] }, ALL_ROWS);
     const shown = (rows: typeof letters) =>
       rows.map(({ stage, key, message }) => `${stage} ${key} ${message}`).toSorted();
-    expect(shown(letters)).toEqual(shown(this.#log.deadLetters));
+    expect(shown(letters)).toEqual(shown(this.#log.deadLetters.all));
     const live = [...this.#log.entities.values()]
-      .filter(({ deleted }) => !deleted)
+      .filter(({ of, deleted }) => of.tenant === SAMPLE_STREAM.tenant && !deleted)
       .map(({ key, version }) => ({ key, version }));
     expect(await store.entities.live(SAMPLE_STREAM, undefined, ALL_ROWS)).toEqual(
       live.toSorted((a, b) => (a.key < b.key ? -1 : 1)),
@@ -143,7 +189,7 @@ class World {
 
   async #append({ drafts, by: owner, takes, fails }: Extract<Step, { step: 'append' }>): Promise<void> {
     const { clock, log } = this.#session;
-    const events = sealAll(drafts);
+    const events = this.#seal(drafts);
     if (owner !== undefined && takes) await this.#acquire(leaseOf(this.#session, 'stream'), owner, TAKEN_MS);
     const fence = owner === undefined ? undefined : this.#fences.get(`${owner} ${leaseOf(this.#session, 'stream')}`);
     if (fence === undefined) {
@@ -166,9 +212,13 @@ class World {
     else expect(outcome).toBe('fenced');
   }
 
+  #seal(of: readonly Draft[]): SealedEvent[] {
+    return sealAll(this.#session.harness.partitionSecret, of);
+  }
+
   /** The answer is never heard; sending the same ids again must find all of them or none (I12). */
   async #appendAndDie(of: readonly Draft[]): Promise<void> {
-    const events = sealAll(of);
+    const events = this.#seal(of);
     this.#session.log.append({ events }).catch(() => undefined);
     this.#leases.restart();
     await this.#session.crash();
@@ -182,14 +232,39 @@ class World {
     { reader, key }: Exclude<Target, 'stream'>,
     rows: number,
   ): Promise<{ entries: readonly LogEntry[]; modelPosition: number }> {
-    const partition = partitionOf(this.#session.harness.partitionSecret, SAMPLE_STREAM.tenant, key);
-    if (!this.#log.readers.includes(reader)) return { entries: [], modelPosition: 0 };
+    const partition = this.#partitionOf(key);
     const entries = await this.#session.log.read(reader, partition, rows);
     const expected = this.#log.read(reader, partition, rows);
     expect(entries.map(({ event }) => event)).toEqual(expected.map(({ event }) => event));
     for (const [at, entry] of entries.entries())
       expect(entry.position).toBeGreaterThan(entries[at - 1]?.position ?? -1);
+    for (const [at, entry] of entries.entries()) this.#places.set(expected[at]?.position ?? 0, entry.position);
     return { entries, modelPosition: expected.at(-1)?.position ?? 0 };
+  }
+
+  #partitionOf(key: string): number {
+    return partitionOf(this.#session.harness.partitionSecret, SAMPLE_STREAM.tenant, key);
+  }
+
+  /** Of the oldest unsettled entry, as a delivery loop would. */
+  async #dispatch({ at, by: owner, attempts, open }: Extract<Step, { step: 'dispatch' }>): Promise<void> {
+    const fence = this.#fences.get(`${owner} ${leaseOf(this.#session, at)}`);
+    const { entries, modelPosition } = await this.#read(at, 1);
+    const [first] = entries;
+    if (fence === undefined || first === undefined) return;
+    const dispatch = { position: first.position, events: 1, attempts, open };
+    const partition = this.#partitionOf(at.key);
+    const outcome = await this.#session.log.dispatch(at.reader, partition, dispatch, fence);
+    if (!this.#mayWrite(fence, outcome === 'fenced')) return expect(outcome).toBe('fenced');
+    expect(outcome).toBe('recorded');
+    this.#log.dispatch(at.reader, partition, { ...dispatch, position: modelPosition });
+  }
+
+  async #compareDispatch({ reader, key }: Exclude<Target, 'stream'>): Promise<void> {
+    const expected = this.#log.dispatched(reader, this.#partitionOf(key));
+    expect(await this.#session.log.dispatched(reader, this.#partitionOf(key))).toEqual(
+      expected && { ...expected, position: this.#places.get(expected.position) },
+    );
   }
 
   async #drain(owner: Owner): Promise<void> {
@@ -222,7 +297,7 @@ class World {
     const settled = late ? read : { position, modelPosition };
     const letters: DeadLetterDraft[] =
       rejects && !late ? [{ entry: first, code: 'record_invalid', message: 'rejected', attempts: 1 }] : [];
-    const partition = partitionOf(this.#session.harness.partitionSecret, SAMPLE_STREAM.tenant, at.key);
+    const partition = this.#partitionOf(at.key);
     const commit = this.#session.log.commit(at.reader, partition, settled.position, fence, letters);
     // An engine may refuse to go back by a throw; only `fenced` would be a lie to an owner.
     const outcome = late ? await commit.catch(() => 'committed' as const) : await commit;
@@ -259,11 +334,11 @@ class World {
     this.#leases.release(fence);
   }
 
-  async #trim(): Promise<void> {
+  async #trim(beforeMs: number | undefined): Promise<void> {
     let trimmed = 0;
-    for (let count = -1; count !== 0; trimmed += count) count = await this.#session.log.trim();
+    for (let count = -1; count !== 0; trimmed += count) count = await this.#session.log.trim(beforeMs);
     let expected = 0;
-    for (let count = -1; count !== 0; expected += count) count = this.#log.trim(ALL_ROWS);
+    for (let count = -1; count !== 0; expected += count) count = this.#log.trim(ALL_ROWS, beforeMs);
     expect(trimmed).toBe(expected);
   }
 

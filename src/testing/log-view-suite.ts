@@ -120,8 +120,8 @@ function shows(openHarness: OpenHarness): void {
       const full = await session.log.stats();
       expect(full).toMatchObject({ size: 4 + elsewhere.length, oldestAtMs: firstAtMs });
       expect(full.readers.toSorted((a, b) => a.lag - b.lag)).toEqual([
-        { reader: 'r', lag: elsewhere.length },
-        { reader: 'slow', lag: 4 + elsewhere.length },
+        { reader: 'r', lag: elsewhere.length, oldestAtMs: firstAtMs + 60_000 },
+        { reader: 'slow', lag: 4 + elsewhere.length, oldestAtMs: firstAtMs },
       ]);
       await settlePartition(session, 'slow', partition);
       const half = await session.log.stats();

@@ -3,14 +3,17 @@ import {
   type AppendBatch,
   type AppendResult,
   type DeadLetterDraft,
+  type Dispatch,
   type EventLog,
   LOG_LIMITS,
   type LogEntry,
   type LogStats,
+  type ReadFrom,
 } from '#core/event-log.ts';
 import { Fault } from '#core/fault.ts';
 import type { Fence } from '#core/leases.ts';
 import { partitionLeaseName, streamLeaseName } from '#core/names.ts';
+import { PARTITIONS } from '#core/partition.ts';
 import type { LeaseModel, LogModel } from './log-model.ts';
 
 /** Settles what a built-in sink is about to write; the sink writes in the same synchronous step, as in one transaction. */
@@ -56,12 +59,33 @@ export class MemoryLog implements EventLog {
     if (this.#ended) throw new Fault('storage_unknown', 'the log was closed before the events were stored');
     this.#refuseFenced(batch);
     const result = this.#model.append(batch, this.#clock.now());
-    for (const wake of [...this.#waiting]) wake();
+    this.wake();
     return result;
   }
 
-  async register(reader: string): Promise<void> {
-    this.#model.register(reader);
+  async register(reader: string, from?: ReadFrom): Promise<void> {
+    this.#model.register(reader, from);
+    this.wake();
+  }
+
+  async rewind(reader: string, from: ReadFrom, { dryRun = false } = {}): Promise<number> {
+    if (!this.#model.readers.includes(reader)) throw new Fault('not_found', `${reader} reads nothing of this log`);
+    if (!dryRun) this.#endLeases(reader);
+    const lag = this.#model.rewind(reader, from, dryRun);
+    this.wake();
+    return lag;
+  }
+
+  async unregister(reader: string): Promise<boolean> {
+    const known = this.#model.unregister(reader);
+    if (known) this.#endLeases(reader);
+    this.wake();
+    return known;
+  }
+
+  #endLeases(reader: string): void {
+    for (let partition = 0; partition < PARTITIONS; partition += 1)
+      this.#leases.revoke(partitionLeaseName(reader, partition));
   }
 
   async read(reader: string, partition: number, limit: number): Promise<readonly LogEntry[]> {
@@ -86,13 +110,24 @@ export class MemoryLog implements EventLog {
     fence: Fence,
     deadLetters: readonly DeadLetterDraft[] = [],
   ): 'committed' | 'fenced' {
-    if (fence.lease !== partitionLeaseName(reader, partition) || !this.#owned(fence)) return 'fenced';
+    if (!this.#ownsPartition(reader, partition, fence)) return 'fenced';
     this.#model.commit(reader, partition, position, deadLetters, this.#clock.now());
     return 'committed';
   }
 
+  async dispatch(reader: string, partition: number, dispatch: Dispatch, fence: Fence): Promise<'recorded' | 'fenced'> {
+    if (!this.#ownsPartition(reader, partition, fence)) return 'fenced';
+    this.#model.dispatch(reader, partition, dispatch);
+    return 'recorded';
+  }
+
+  async dispatched(reader: string, partition: number): Promise<Dispatch | undefined> {
+    return this.#model.dispatched(reader, partition);
+  }
+
   async wait(reader: string, partition: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted || this.#model.read(reader, partition, 1).length > 0) return;
+    if (this.#model.deadLetters.hasQueued(reader, partition)) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiting.add(resolve);
     signal.addEventListener('abort', () => resolve(), { once: true });
@@ -109,13 +144,18 @@ export class MemoryLog implements EventLog {
     return this.#model.stats();
   }
 
-  async trim(): Promise<number> {
-    return this.#model.trim(LOG_LIMITS.trimRowsMax);
+  async trim(beforeMs?: number): Promise<number> {
+    return this.#model.trim(LOG_LIMITS.trimRowsMax, beforeMs);
+  }
+
+  /** Lets whoever waits look again. */
+  wake(): void {
+    for (const wake of [...this.#waiting]) wake();
   }
 
   end(): void {
     this.#ended = true;
-    for (const wake of this.#waiting) wake();
+    this.wake();
   }
 
   #refuseFenced({ checkpoint }: AppendBatch): void {
@@ -123,6 +163,12 @@ export class MemoryLog implements EventLog {
     const lease = streamLeaseName(checkpoint.stream);
     if (checkpoint.fence.lease === lease && this.#owned(checkpoint.fence)) return;
     throw new Fault('fenced', `${lease} is owned by another worker`);
+  }
+
+  /** A reader that was removed owns nothing: what was under way must not bring it back. */
+  #ownsPartition(reader: string, partition: number, fence: Fence): boolean {
+    const known = this.#model.readers.includes(reader);
+    return known && fence.lease === partitionLeaseName(reader, partition) && this.#owned(fence);
   }
 
   #owned(fence: Fence): boolean {

@@ -6,6 +6,7 @@ import type { Leases } from '#core/leases.ts';
 import type { TimelineRow } from '#core/timeline.ts';
 import type { OpenedStorage, StorageHarness } from './engine-harness.ts';
 import { LeaseModel, LogModel } from './log-model.ts';
+import { memoryDeadLetters } from './memory-dead-letters.ts';
 import { MemoryLibrary, type StoredDocument } from './memory-library.ts';
 import { MemoryLog, type SettleBatch } from './memory-log.ts';
 import { memoryStore, type StoreRows } from './memory-store.ts';
@@ -40,7 +41,8 @@ export function openMemoryStorage(data: MemoryData, clock: Clock): MemorySession
   };
   const timeline = new MemoryTimeline(data.timeline, settle);
   const library = new MemoryLibrary(data.documents, settle);
-  const store = memoryStore(data.log, data.rows, timeline, library);
+  const letters = { model: data.log.deadLetters, leases: data.leases, clock, wake: () => log.wake() };
+  const store = memoryStore(data.log, data.rows, { deadLetters: memoryDeadLetters(letters), timeline, library });
   return { log, leases: memoryLeases(data.leases, clock), store, end: () => log.end() };
 }
 

@@ -1,17 +1,14 @@
-import type { Library } from '#core/library.ts';
 import type { ConnectionRef, StreamRef } from '#core/names.ts';
 import type {
   CallFailure,
   CallMinute,
   CallStore,
-  DeadLetterStore,
   EntityStore,
   Run,
   RunStore,
   Store,
   StreamStore,
 } from '#core/store.ts';
-import type { Timeline } from '#core/timeline.ts';
 import { type LogModel, streamKeyOf } from './log-model.ts';
 
 export interface StoreRows {
@@ -20,15 +17,17 @@ export interface StoreRows {
   failures: CallFailure[];
 }
 
-export function memoryStore(log: LogModel, rows: StoreRows, timeline: Timeline, library: Library): Store {
+export function memoryStore(
+  log: LogModel,
+  rows: StoreRows,
+  rest: Pick<Store, 'deadLetters' | 'timeline' | 'library'>,
+): Store {
   return {
     runs: runStore(rows.runs),
     streams: streamStore(log),
     entities: entityStore(log),
     calls: callStore(rows),
-    deadLetters: deadLetterStore(log),
-    timeline,
-    library,
+    ...rest,
   };
 }
 
@@ -130,18 +129,4 @@ function callStore(rows: StoreRows): CallStore {
 
 function newestFailures(failures: readonly CallFailure[]): CallFailure[] {
   return failures.toSorted((a, b) => b.atMs - a.atMs);
-}
-
-function deadLetterStore(log: LogModel): DeadLetterStore {
-  return {
-    async list(tenants, connection, limit) {
-      const theirs = log.deadLetters.filter(
-        (letter) => tenants.includes(letter.tenant) && (connection === undefined || letter.connection === connection),
-      );
-      return theirs.toSorted((a, b) => b.lastAtMs - a.lastAtMs || b.id - a.id).slice(0, limit);
-    },
-    async count(of) {
-      return log.deadLetters.filter(isOf(of)).length;
-    },
-  };
 }

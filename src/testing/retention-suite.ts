@@ -10,15 +10,16 @@ import {
   idsOf,
   lastOf,
   oneKey,
+  partitionOfEvent,
   readAll,
   sample,
   settlePartition,
 } from './event-samples.ts';
 
-async function trimToEnd(session: StorageSession): Promise<number> {
+async function trimToEnd(session: StorageSession, beforeMs?: number): Promise<number> {
   let trimmed = 0;
   for (;;) {
-    const count = await session.log.trim();
+    const count = await session.log.trim(beforeMs);
     expect(count).toBeLessThanOrEqual(LOG_LIMITS.trimRowsMax);
     if (count === 0) return trimmed;
     trimmed += count;
@@ -75,6 +76,48 @@ export function retentionSuite(openHarness: OpenHarness): void {
         await trimToEnd(session);
         await session.log.register('late');
         expect(idsOf(await session.log.read('late', partition, 512))).toEqual(idsOf(events.slice(2)));
+      }));
+
+    it('leaves what was appended at or after the given time, also to readers that come later', () =>
+      withStorage(openHarness, async (session) => {
+        const { partition } = await oneKey(session, 4);
+        await session.clock.advance(60_000);
+        const beforeMs = session.clock.now();
+        const recent = [100, 101].map((version) => sample({ key: 'k', version }));
+        await append(session, ...recent);
+        await settlePartition(session, 'r', partition);
+        expect(await trimToEnd(session, beforeMs - 60_000)).toBe(0);
+        expect(await trimToEnd(session, beforeMs)).toBe(4);
+        await session.reopen();
+        await session.log.register('late');
+        expect(idsOf(await session.log.read('late', partition, 512))).toEqual(idsOf(recent));
+        await settlePartition(session, 'late', partition);
+        expect(await trimToEnd(session, beforeMs + 1)).toBe(2);
+      }));
+
+    it('never makes a hole: behind an entry that is young enough older ones stay too, until it goes', () =>
+      withStorage(openHarness, async (session) => {
+        await session.log.register('r');
+        const stepsMs = [0, 60_000, 120_000, -300_000];
+        const events = stepsMs.map((_, at) => sample({ key: 'k', version: at + 1 }));
+        const startMs = session.clock.now();
+        for (const [at, event] of events.entries()) {
+          session.clock.stepWall(stepsMs[at] ?? 0);
+          await append(session, event);
+        }
+        const partition = partitionOfEvent(session, sample({ key: 'k' }));
+        await settlePartition(session, 'r', partition);
+        expect(await trimToEnd(session, startMs + 100_000)).toBe(2);
+        await session.log.register('late');
+        expect(idsOf(await session.log.read('late', partition, 512))).toEqual(idsOf(events.slice(2)));
+      }));
+
+    it('what no reader has settled stays, however old it is', () =>
+      withStorage(openHarness, async (session) => {
+        const { events, partition } = await oneKey(session, 3);
+        await session.clock.advance(60_000);
+        expect(await trimToEnd(session, session.clock.now())).toBe(0);
+        expect(idsOf(await session.log.read('r', partition, 512))).toEqual(idsOf(events));
       }));
 
     it('positions are not used again when everything was trimmed and the log reopened', () =>

@@ -80,7 +80,12 @@ export class SimulatedClock implements Clock {
 
 const TURNS_PER_SETTLE = 20; // enough for the longest chain of awaits between two sleeps in the code under test
 
+/** Resolves when every promise chain that can go on by itself has done so; time does not pass. */
+export function whatIsReady(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 async function settle(): Promise<void> {
   // A real turn of the event loop lets promise chains and completed I/O run; time does not pass for the code under test.
-  for (let turn = 0; turn < TURNS_PER_SETTLE; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < TURNS_PER_SETTLE; turn += 1) await whatIsReady();
 }

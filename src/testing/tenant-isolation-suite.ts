@@ -5,18 +5,36 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Kind } from '#core/event.ts';
 import type { SearchPage } from '#core/library.ts';
-import { partitionLeaseName, type StreamRef } from '#core/names.ts';
+import type { StreamRef } from '#core/names.ts';
 import { type OpenHarness, PROPERTY_TIMEOUT_MS, runsOf, type StorageSession, withStorage } from './engine-harness.ts';
-import { append, checkpointOf, deliver, hold, partitionsOfEvents, sample } from './event-samples.ts';
+import { append, checkpointOf, deliver, partitionsOfEvents, sample } from './event-samples.ts';
+import {
+  CANARY,
+  changeLetters,
+  lettersSeenBy,
+  refuseReplays,
+  rejectAll,
+  saysOf,
+  sorted,
+  type Tenant,
+  withoutNumbering,
+} from './tenant-letters.ts';
 import { sampleFailure, sampleMinute, sampleRun } from './store-samples.ts';
 
-const CANARY = 'canaryofb';
-const RANK = 'score'; // of BM25: depends on how many documents there are in all, and is no row of anybody
-
-type Tenant = 'a' | 'b';
-
 interface Act {
-  readonly act: 'append' | 'delete' | 'checkpoint' | 'deliver' | 'reject' | 'run' | 'end_run' | 'calls' | 'schedule';
+  readonly act:
+    | 'append'
+    | 'delete'
+    | 'checkpoint'
+    | 'deliver'
+    | 'reject'
+    | 'letters'
+    | 'replay'
+    | 'forget'
+    | 'run'
+    | 'end_run'
+    | 'calls'
+    | 'schedule';
   readonly tenant: Tenant;
   readonly key: string;
   readonly connection: string;
@@ -33,6 +51,10 @@ const actArbitrary: fc.Arbitrary<Act> = fc.record({
     'checkpoint',
     'deliver',
     'reject',
+    'letters',
+    'letters',
+    'replay',
+    'forget',
     'run',
     'end_run',
     'calls',
@@ -44,6 +66,9 @@ const actArbitrary: fc.Arbitrary<Act> = fc.record({
   kind: fc.constantFrom<Kind[]>('document', 'document', 'record', 'signal'),
   number: fc.integer({ min: 0, max: 8 }),
 });
+
+// Delivery and retention serve all tenants at once.
+const ACTS_OF_THE_PLATFORM: readonly Act['act'][] = ['deliver', 'reject', 'replay', 'forget'];
 
 export function tenantIsolationSuite(openHarness: OpenHarness): void {
   describe('tenants', () => {
@@ -58,7 +83,7 @@ export function tenantIsolationSuite(openHarness: OpenHarness): void {
             const alone = await viewAfter(
               openHarness,
               acts,
-              (act) => act.tenant === 'a' || act.act === 'deliver' || act.act === 'reject',
+              (act) => act.tenant === 'a' || ACTS_OF_THE_PLATFORM.includes(act.act),
             );
             expect(together).toEqual(alone);
             expect(JSON.stringify(together)).not.toContain(CANARY);
@@ -86,11 +111,6 @@ async function viewAfter(
     view = await viewOfA(session);
   });
   return view;
-}
-
-/** Every text b writes carries the canary and also the words that a searches for. */
-function saysOf(tenant: string): string {
-  return tenant === 'b' ? `${CANARY} shared` : 'shared';
 }
 
 async function perform(session: StorageSession, act: Act, at: number): Promise<void> {
@@ -122,14 +142,20 @@ async function perform(session: StorageSession, act: Act, at: number): Promise<v
       return;
     }
     case 'checkpoint': {
-      const failures = [{ key, code: 'record_invalid' as const, message: says }];
+      const failures = [{ key, code: 'record_invalid' as const, message: says, payload: says }];
       await session.log.append({ events: [], failures, checkpoint: await checkpointOf(session, { mark, number }, of) });
       return;
     }
     case 'deliver':
       return deliverAll(session, of, key);
     case 'reject':
-      return rejectAll(session, of, key);
+      return rejectAll(session, partitionsOfKey(session, of, key));
+    case 'letters':
+      return changeLetters(session, tenant, { key, at, choice: number % 4 });
+    case 'replay':
+      return refuseReplays(session, partitionsOfKey(session, of, key));
+    case 'forget':
+      return void (await session.store.deadLetters.forget(session.clock.now() - number * 5_000, 3));
     case 'run':
       return session.store.runs.start(sampleRun(`${tenant}-${at}`, at, { ...of, message: says }));
     case 'end_run': {
@@ -161,31 +187,10 @@ async function deliverAll(session: StorageSession, of: StreamRef, key: string): 
   await deliver(session, session.store.library, partitions);
 }
 
-/** A sink that takes nothing: all that waits for it becomes dead letters. */
-async function rejectAll(session: StorageSession, of: StreamRef, key: string): Promise<void> {
-  for (const partition of partitionsOfKey(session, of, key)) {
-    const entries = await session.log.read('sink', partition, 100);
-    const last = entries.at(-1);
-    if (last === undefined) continue;
-    const letters = entries.map((entry) => ({
-      entry,
-      code: 'record_invalid' as const,
-      message: saysOf(entry.event.tenant),
-      attempts: 1,
-    }));
-    await session.log.commit(
-      'sink',
-      partition,
-      last.position,
-      await hold(session, partitionLeaseName('sink', partition)),
-      letters,
-    );
-  }
-}
-
-async function viewOfA({ log, store }: StorageSession): Promise<unknown> {
+async function viewOfA(session: StorageSession): Promise<unknown> {
+  const { log, store } = session;
   const tenants = ['a'];
-  const views: unknown[] = [];
+  const views: unknown[] = [await lettersSeenBy('a', session)];
   for (const connection of ['wiki', 'code']) {
     const of = { tenant: 'a', connection };
     const stream = { ...of, stream: 'pages' };
@@ -197,14 +202,14 @@ async function viewOfA({ log, store }: StorageSession): Promise<unknown> {
       minutes.toSorted((a, b) => a.minute - b.minute),
       await store.calls.failures(of, 100),
     );
-    views.push(sorted(await store.deadLetters.list(tenants, connection, 100)), await store.deadLetters.count(of));
+    views.push(sorted(await store.deadLetters.list({ tenants, connection }, 100)), await store.deadLetters.count(of));
     views.push(
       found(await store.library.search({ tenants, connection, words: 'shared', limit: 100 })),
       await store.library.count('a', connection),
     );
     for (const key of ['k1', 'k2', 'k3']) views.push(sorted(await store.library.neighbours({ ...of, key })));
   }
-  views.push(sorted(await store.deadLetters.list(tenants, undefined, 100)));
+  views.push(sorted(await store.deadLetters.list({ tenants }, 100)));
   views.push(found(await store.library.search({ tenants, words: `shared ${CANARY} k3`, limit: 100 })));
   for (const filter of [
     {},
@@ -218,19 +223,10 @@ async function viewOfA({ log, store }: StorageSession): Promise<unknown> {
     views.push(sorted((await store.timeline.query({ tenants, limit: 100, ...filter })).rows));
   }
   views.push(sorted(await log.peek(tenants, 100)));
+  views.push((await log.stats()).tenants.filter(({ tenant }) => tenant === 'a'));
   return JSON.parse(JSON.stringify(views, withoutNumbering) ?? 'null');
 }
 
 function found({ total, results }: SearchPage): unknown {
   return { total, results: sorted(results) };
-}
-
-// Positions, row numbers and letter ids count across tenants: they are places, not contents.
-function withoutNumbering(name: string, value: unknown): unknown {
-  if (name === 'position' || name === 'row' || name === RANK) return undefined;
-  return name === 'id' && typeof value === 'number' ? undefined : value;
-}
-
-function sorted(rows: readonly unknown[] | undefined): readonly unknown[] | undefined {
-  return rows?.toSorted((a, b) => (JSON.stringify(a, withoutNumbering) < JSON.stringify(b, withoutNumbering) ? -1 : 1));
 }

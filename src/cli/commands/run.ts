@@ -31,7 +31,7 @@ export function run(host: CliHost, flags: RunFlags, name: string): Promise<numbe
         for (const { stream, outcome, counts, message } of answer.runs) {
           const { appended, unchanged, deleted, failed } = counts;
           terminal.line(
-            `${name}/${stream}: ${outcome} - ${appended} new, ${unchanged} known, ${deleted} deleted, ${failed} failed${message === null ? '' : ` (${terminal.fit(message, MESSAGE_CHARS_MAX)})`}`,
+            `${terminal.fit(`${name}/${stream}`, MESSAGE_CHARS_MAX)}: ${outcome} - ${appended} new, ${unchanged} known, ${deleted} deleted, ${failed} failed${message === null ? '' : ` (${terminal.fit(message, MESSAGE_CHARS_MAX)})`}`,
           );
         }
       }

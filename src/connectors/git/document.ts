@@ -15,6 +15,8 @@ export const DOCUMENT_LIMITS = {
   lfsPointerBytesMax: 1024, // by git-lfs' own specification
 } as const;
 
+// What follows the last dot of a name can be anything: a sentence, other alphabets as raw bytes. Only a word is worth a tag.
+const EXTENSION_TAG = /^[a-z0-9_+-]{1,32}$/;
 const LFS_MARK = 'version https://git-lfs.github.com/spec/v1';
 
 /** The commit a walk goes to: every event of the walk carries its time, version and id. */
@@ -50,7 +52,7 @@ export function documentOf(from: DocumentSource, path: BytePath, blob: Blob, con
     title: titleOf(decoded.text, format) ?? fileNameOf(path).slice(0, EVENT_LIMITS.titleCharsMax),
     ...urlOf(from, path),
     tags: [
-      ...(extension === '' ? [] : [extension]),
+      ...(EXTENSION_TAG.test(extension) ? [extension] : []),
       ...(decoded.encoding === 'utf-8' ? [] : [`encoding:${decoded.encoding}`]),
     ],
     links: linksOf(decoded.text, format, path),

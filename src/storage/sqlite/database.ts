@@ -8,7 +8,7 @@ const WAL_PAGES_MAX = 4000; // checkpoint after 16 MB, inside the writer
 const WAL_BYTES_KEPT_MAX = 64 * 1024 * 1024;
 const CACHE_KIB = 16 * 1024;
 
-/** Opens the file (or ':memory:') with the settings durability depends on, and proves them (I1). */
+/** Opens the file (or a database in memory) with the settings durability depends on, and proves them (I1). */
 export function openDatabase(file: string): DatabaseSync {
   let db: DatabaseSync | undefined;
   try {
@@ -59,7 +59,7 @@ function proveSettings(db: DatabaseSync, file: string): void {
     'CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL) STRICT',
   );
   const journal = pragma(db, 'journal_mode');
-  const expected = file === ':memory:' ? 'memory' : 'wal';
+  const expected = file === ':memory:' || file.endsWith('vfs=memdb') ? 'memory' : 'wal';
   if (journal !== expected)
     throw new Fault(
       'storage_unreachable',

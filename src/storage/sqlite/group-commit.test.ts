@@ -42,6 +42,26 @@ describe('jobs of one turn', () => {
   });
 });
 
+describe('a transaction', () => {
+  it('lets nobody in between its first job and its COMMIT', async () => {
+    const { db, writer } = openWriter();
+    const seen: boolean[] = [];
+    const look = (): void => void seen.push(db.isTransaction);
+    const jobs = [1, 2, 3].map(() =>
+      writer.submit(() => {
+        expect(db.isTransaction).toBe(true);
+        // Whatever an await inside a transaction would let run: promises that settled, timers and I/O that are due.
+        queueMicrotask(look);
+        process.nextTick(look);
+        setImmediate(look);
+      }),
+    );
+    await Promise.all(jobs);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(seen).toEqual(Array.from({ length: 9 }, () => false));
+  });
+});
+
 describe('after an error of the disk', () => {
   const ioError = new Fault('storage_broken', 'the disk reported an error');
   const fail = (): never => {

@@ -43,6 +43,14 @@ export class ProcessLeases implements Leases {
     return Promise.resolve();
   }
 
+  /**
+   * Called inside the transaction that moves a reader: its owner is fenced from here on. Not undone when that transaction is: an
+   * owner that lost its lease for nothing asks for it again.
+   */
+  revoke(lease: string): void {
+    this.#held.delete(lease);
+  }
+
   /** Called inside a write's transaction, synchronously, so that nothing happens between the check and the commit (I5). */
   holds(fence: Fence, lease: string): boolean {
     const held = this.#held.get(lease);

@@ -46,6 +46,11 @@ export class SqliteLibrary implements Library {
     }, documents.length);
   }
 
+  reapply(entries: readonly LogEntry[]): Promise<void> {
+    const documents = entries.filter(({ event }) => event.kind === 'document');
+    return this.#writer.submit(() => documents.forEach(({ event }) => this.#put(event)), documents.length);
+  }
+
   #put(event: Event): void {
     const gone = event.op === 'delete';
     const { tenant, connection, stream, key, version, time } = event;

@@ -1,5 +1,4 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { ReaderLag } from '#core/event-log.ts';
 import { PARTITIONS } from '#core/partition.ts';
 import { numberAt, textAt, type Row } from './row.ts';
 
@@ -15,12 +14,16 @@ const START: Mark = { n: 0, bytesTotal: 0 };
 export class LogPositions {
   readonly #selectHeads: StatementSync;
   readonly #selectPositions: StatementSync;
+  readonly #selectBefore: StatementSync;
   readonly #heads: Mark[] = [];
   readonly #readers = new Map<string, Mark[]>();
 
   constructor(db: DatabaseSync) {
     this.#selectHeads = db.prepare('SELECT part, n, bytes_total FROM head');
     this.#selectPositions = db.prepare('SELECT reader, part, n, bytes_total FROM position');
+    this.#selectBefore = db.prepare(`
+      SELECT n - 1 AS n, bytes_total - octet_length(payload) AS bytes_total FROM log
+      WHERE part = ? AND n > ? AND n <= ? AND at_ms >= ? ORDER BY n LIMIT 1`);
     this.reload();
   }
 
@@ -40,6 +43,14 @@ export class LogPositions {
     this.#heads[part] = mark;
   }
 
+  get readers(): readonly string[] {
+    return [...this.#readers.keys()];
+  }
+
+  knows(reader: string): boolean {
+    return this.#readers.has(reader);
+  }
+
   reader(reader: string, part: number): Mark {
     return this.#readers.get(reader)?.[part] ?? START;
   }
@@ -53,26 +64,39 @@ export class LogPositions {
     marks[part] = mark;
   }
 
-  knows(reader: string): boolean {
-    return this.#readers.has(reader);
+  removeReader(reader: string): void {
+    this.#readers.delete(reader);
   }
 
-  /** Where the slowest reader stands in a partition. Before the first reader is registered everything is still to be read. */
-  slowest(part: number): Mark {
-    if (this.#readers.size === 0) return START;
-    let slowest = this.head(part);
-    for (const marks of this.#readers.values()) {
+  /** How many entries the reader has not settled. */
+  lag(reader: string): number {
+    let lag = 0;
+    for (let part = 0; part < PARTITIONS; part += 1) lag += this.head(part).n - this.reader(reader, part).n;
+    return lag;
+  }
+
+  /**
+   * Where the slowest reader stands in a partition; without any reader everything that is kept is still to be read. `supposed`: were
+   * that reader there, or (without a mark) gone.
+   */
+  slowest(part: number, supposed?: { readonly reader: string; readonly mark: Mark | undefined }): Mark {
+    let slowest = supposed?.mark;
+    for (const [reader, marks] of this.#readers) {
       const mark = marks[part] ?? START;
-      if (mark.n < slowest.n) slowest = mark;
+      if (reader !== supposed?.reader && (slowest === undefined || mark.n < slowest.n)) slowest = mark;
     }
-    return slowest;
+    return slowest ?? this.beforeOldest(part);
   }
 
-  lags(): readonly ReaderLag[] {
-    return [...this.#readers].map(([reader, marks]) => ({
-      reader,
-      lag: marks.reduce((sum, mark, part) => sum + this.head(part).n - mark.n, 0),
-    }));
+  /** The mark just before the oldest entry that is kept. */
+  beforeOldest(part: number): Mark {
+    return this.before(part, 0, this.head(part).n) ?? this.head(part);
+  }
+
+  /** The mark just before the first entry, of those after `afterN` up to `toN`, that was appended at or after a wall time. */
+  before(part: number, afterN: number, toN: number, sinceMs = Number.MIN_SAFE_INTEGER): Mark | undefined {
+    const row = this.#selectBefore.get(part, afterN, toN, sinceMs);
+    return row === undefined ? undefined : markOf(row);
   }
 }
 

@@ -1,4 +1,7 @@
-/** Who waits for new entries of a partition. Waking is cheap and may be for nothing: the waiter looks again. */
+/**
+ * Who waits for something to deliver in a partition: new entries, or dead letters that were queued for it. Both the log and the dead
+ * letters wake. Waking is cheap and may be for nothing: the waiter looks again.
+ */
 export class PartitionWaiters {
   readonly #waiting = new Map<number, Set<() => void>>();
 

@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { ConnectionRef } from '#core/names.ts';
 import { RUN_OUTCOMES, type Run, type RunCounts, type RunStore } from '#core/store.ts';
-import { toFaultCode } from './dead-letters.ts';
+import { toFaultCode } from './dead-letter-rows.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { numberAt, numberOrUndefined, textAt, textOrUndefined, type Row } from './row.ts';
 

@@ -15,9 +15,12 @@ import { SqliteEventLog } from './event-log.ts';
 import { GroupCommit } from './group-commit.ts';
 import { ProcessLeases } from './leases.ts';
 import { SqliteLibrary } from './library.ts';
+import { LogBacklog } from './log-backlog.ts';
 import { LogPositions } from './log-positions.ts';
 import { makeDirectory } from './make-directory.ts';
 import { migrate } from './migrate.ts';
+import { PartitionWaiters } from './partition-waiters.ts';
+import { placeOldLetters } from './place-old-letters.ts';
 import { acquireProcessLock } from './process-lock.ts';
 import { textAt } from './row.ts';
 import { SqliteRuns } from './runs.ts';
@@ -41,25 +44,34 @@ export interface SqliteStorage {
   /** Set when the disk cannot be trusted any more; the process must end. */
   readonly broken: () => Fault | undefined;
   readonly walBytes: () => number;
-  /** Called now and then: trims the log and forgets what is past its limit. Returns how many rows went. */
-  housekeep(): Promise<number>;
+  /**
+   * Called now and then: trims what the log has settled and appended before `beforeMs`, forgets what is past its limit. `checkpoint`:
+   * merges the write-ahead log and gives it back to the disk, whatever its size. Returns how many rows went.
+   */
+  housekeep(step?: { readonly beforeMs?: number; readonly checkpoint?: boolean }): Promise<number>;
   /** Commits what waits, merges the write-ahead log and lets the data directory go. */
   close(): void;
 }
 
 export interface SqliteStorageOptions {
-  /** Directory for the data file and its lock, or ':memory:' for tests and simulations. */
+  /**
+   * Directory for the data file and its lock; ':memory:' for a database of its own, `memory:NAME` for one that lives as long as somebody
+   * in this process has it open, so that a simulated death loses nothing that was committed.
+   */
   readonly data: string;
   readonly clock: Clock;
   /** Chooses partitions; made at random on first use, given only by tests that need the same one again. */
   readonly partitionSecret?: string;
   /** How long to wait for a process that is just letting go; a moment when absent. */
   readonly lockWaitMs?: number;
+  /** Called with the connection before its first use: a simulation fills its disk, makes it fail, and ends it without a last commit. */
+  readonly onConnection?: (db: DatabaseSync) => void;
 }
 
 /** Opens (or creates) the data directory. Throws Faults that name the place and the next step. */
 export function openSqliteStorage(options: SqliteStorageOptions): SqliteStorage {
-  if (options.data === ':memory:') return assemble(openDatabase(':memory:'), ':memory:', options, () => undefined);
+  const memory = memoryFileOf(options.data);
+  if (memory !== undefined) return assemble(openDatabase(memory), memory, options, () => undefined);
   const file = join(options.data, DATA_FILE);
   makeDirectory(options.data);
   const lock = acquireProcessLock(join(options.data, LOCK_FILE), options.lockWaitMs);
@@ -71,26 +83,43 @@ export function openSqliteStorage(options: SqliteStorageOptions): SqliteStorage 
   }
 }
 
+/** https://sqlite.org/inmemorydb.html: the `memdb` file system shares a name that begins with a slash between connections. */
+function memoryFileOf(data: string): string | undefined {
+  if (data === ':memory:') return data;
+  return data.startsWith('memory:') ? `file:/${data.slice('memory:'.length)}?vfs=memdb` : undefined;
+}
+
 function assemble(
   db: DatabaseSync,
   place: string,
-  { clock, partitionSecret }: SqliteStorageOptions,
+  { clock, partitionSecret, onConnection }: SqliteStorageOptions,
   unlock: () => void,
 ): SqliteStorage {
+  onConnection?.(db);
   migrate(db, place);
   const boot = nextBoot(db);
   const secret = partitionSecret ?? setting(db, 'partition_secret', () => randomBytes(16).toString('hex'));
+  placeOldLetters(db, secret);
   const positions = new LogPositions(db);
-  const writer = new GroupCommit({ db, clock, place, onRollback: () => positions.reload() });
+  const backlog = new LogBacklog(db);
+  const onRollback = (): void => {
+    positions.reload();
+    backlog.reload();
+    deadLetters.reload();
+  };
+  const writer = new GroupCommit({ db, clock, place, onRollback });
   const leases = new ProcessLeases(clock, boot);
   const streams = new SqliteStreams(db, writer);
-  const deadLetters = new SqliteDeadLetters(db);
+  const waiters = new PartitionWaiters();
+  const deadLetters = new SqliteDeadLetters({ db, writer, clock, leases, waiters });
   const log = new SqliteEventLog({
     db,
     clock,
     writer,
     leases,
     positions,
+    backlog,
+    waiters,
     streams,
     deadLetters,
     partitionSecret: secret,
@@ -113,14 +142,14 @@ function assemble(
     },
     broken: () => writer.broken,
     walBytes,
-    async housekeep() {
+    async housekeep({ beforeMs, checkpoint = false } = {}) {
       const { timelineRowsMax, forgetRowsMax } = STORAGE_LIMITS;
       const removed =
-        (await log.trim()) +
+        (await log.trim(beforeMs)) +
         (await timeline.forget(timelineRowsMax, forgetRowsMax)) +
         (await sweep.step(forgetRowsMax));
       // Nothing left to remove: a quiet moment to bring the write-ahead log back to nothing.
-      if (removed === 0 && walBytes() > STORAGE_LIMITS.walBytesQuietMax) db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+      if (checkpoint || (removed === 0 && walBytes() > STORAGE_LIMITS.walBytesQuietMax)) mergeWal(db, place);
       return removed;
     },
     close() {
@@ -132,6 +161,14 @@ function assemble(
       }
     },
   };
+}
+
+function mergeWal(db: DatabaseSync, place: string): void {
+  try {
+    db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  } catch (error) {
+    throw toStorageFault(error, place);
+  }
 }
 
 /** Durable before any lease is given, so that fences of an earlier process are always smaller. */

@@ -45,6 +45,10 @@ export class SqliteTimeline implements Timeline {
     }, entries.length);
   }
 
+  reapply(entries: readonly LogEntry[]): Promise<void> {
+    return this.#writer.submit(() => entries.forEach((entry) => this.#insertEntry(entry)), entries.length);
+  }
+
   #insertEntry({ event, observedAtMs, position }: LogEntry): void {
     const timeMs = Date.parse(event.time);
     this.#insert.run(
