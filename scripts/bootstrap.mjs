@@ -27,7 +27,7 @@ const COMMANDS = {
   test: { help: 'run the tests; arguments are passed to the test runner', run: test, dashboard: true },
   check: { help: 'format, lint, types, architecture, dead code', run: check, dashboard: false },
   bench: { help: 'run the benchmarks; arguments are passed on', run: bench, dashboard: false },
-  mutate: { help: 'run the mutation tests; arguments are the files to mutate', run: mutate, dashboard: false },
+  mutate: { help: 'run the mutation tests; arguments are the parts to mutate', run: mutate, dashboard: false },
   run: { help: 'run an installed command under the chosen Node: run CMD [args…]', run: runTool, dashboard: false },
 };
 

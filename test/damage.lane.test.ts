@@ -16,8 +16,11 @@ describe(`data that was damaged while no process looked: ${DAMAGES} × a bit, a 
     expect(verdicts.filter(({ code }) => code !== 0 && code !== 3)).toEqual([]);
   });
 
-  // Not yet so: see damage.process.test.ts.
-  it.fails('loses nothing acknowledged without a word', () => {
+  it('loses nothing acknowledged without a word', () => {
     expect(verdicts.filter(({ lost }) => lost > 0)).toEqual([]);
+  });
+
+  it('shows and delivers nothing that was altered', () => {
+    expect(verdicts.filter(({ altered, alteredOutside }) => altered + alteredOutside > 0)).toEqual([]);
   });
 });

@@ -1,29 +1,32 @@
 // One story, and the process dies in it once: at each of its awaits in turn.
 
 import { expect, test } from 'vitest';
-import { simulate, type SimulationPlan } from '#testing/index.ts';
-import { COUNTS, range, runSeeds } from './simulation/run-seeds.ts';
+import { planOf, simulatePlan, type SimulationPlan } from '#testing/index.ts';
+import { COUNTS, runPlans } from './simulation/run-seeds.ts';
 
-const STORY: Partial<SimulationPlan> = {
+const STORY = planOf(11, {
   mode: 'liveness',
   faults: [],
   workers: 1,
   tenants: 1,
   connections: 1,
   senders: 1,
-  sinks: ['receiver'],
-  events: 16,
+  sinks: ['receiver', 'graph'],
+  events: 24,
   troubleMs: 20_000,
-};
-const SEED = 11;
+});
+
+function* deathAtEach(awaits: number): Generator<SimulationPlan> {
+  for (let crashAtAwait = 1; crashAtAwait <= awaits; crashAtAwait += 1) yield { ...STORY, crashAtAwait };
+}
 
 test(
   'a death at any await of the same story loses nothing and doubles nothing',
-  { timeout: COUNTS.boxMs + 60_000 },
+  { timeout: COUNTS.boxMs + 120_000 },
   async () => {
-    const { awaits, violations } = await simulate(SEED, STORY);
+    const { awaits, violations } = await simulatePlan(STORY);
     expect(violations).toEqual([]);
-    expect(awaits).toBeGreaterThan(500);
-    for (const point of range(1, awaits)) await runSeeds([SEED], COUNTS.boxMs, { ...STORY, crashAtAwait: point });
+    expect(awaits).toBeGreaterThan(1000);
+    expect((await runPlans(deathAtEach(awaits), COUNTS.boxMs)).simulated).toBe(awaits);
   },
 );

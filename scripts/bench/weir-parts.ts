@@ -123,6 +123,7 @@ export async function pullAll(
     mustPause: async () => backpressure.update(await log.stats()),
     contextOf,
     sliceMs: SLICE_MS,
+    redact: (text) => text,
   };
   const run = await pullSlice(options, {
     connection: connectionOf(count, draftAt),

@@ -25,7 +25,7 @@ describe('dlq list', () => {
     expect(out).toMatch(/^ +3 +1 +wiki +wiki\/wiki +sink_rejected \(sink\)/m);
     expect(out).toMatch(/^Letter +Last +Sink +Connector +Reason +Tries +State +Key$/m);
     expect(out).toMatch(/queued, edited +wiki$/m);
-    expect(err).toBe('1 of 3 letters shown; --limit shows more.\n');
+    expect(err).toBe('1 of 3 letters shown; --before 5 shows older ones.\n');
   });
 
   test('asks both with the same filter, and the letters with their limit', async () => {

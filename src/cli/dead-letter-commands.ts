@@ -20,6 +20,7 @@ export function declareDeadLetters(program: Command, action: Declare): void {
   const dlq = program.command('dlq').description('dead letters: what a sink or parser could not take');
   withFilters(dlq.command('list').description('by cause, then the newest ones'))
     .addOption(new Option('--limit <n>', 'at most so many letters').argParser(toCount).default(20))
+    .addOption(new Option('--before <id>', 'only letters older than this one').argParser(toId))
     .option('--group', 'only by cause')
     .addHelpText('before', 'Examples:\n  weir dlq list\n  weir dlq list --connector wiki --code record_invalid\n\n')
     .action(action(async () => (await import('./commands/dlq.ts')).list));

@@ -13,12 +13,12 @@ async function weir(args: readonly string[], options: RecordingOptions = {}) {
 
 test('sink list shows what holds a sink up, which events are suspected, and what a detached one costs', async () => {
   const { exit, out } = await weir(['sink', 'list']);
-  expect(exit).toBe(0);
+  expect(exit).toBe(1); // one of them waits
   expect(out).toMatch(/^Sink +Type +State +Since +Lag +Oldest \(s\) +Dead letters$/m);
   expect(out).toMatch(/^crm +crm +waiting +2026-01-01T00:00:00.000Z +4 +2\.5 +1$/m);
   expect(out).toContain('crm: crm (crm) [sink_unavailable]\n');
-  expect(out).toContain('crm: crm of tenant crm fails while others do not, 2 tries\n');
-  expect(out).toContain('weir sink remove crm\n');
+  expect(out).not.toContain('fails while others do not'); // while a sink is out, no event is to blame
+  expect(out).toContain('weir sink remove crm gives it up');
 });
 
 test('sink resume says what it was, and lets everything through only when it is told so', async () => {

@@ -40,6 +40,7 @@ export function declareSinks(program: Command, action: Declare): void {
     .argument('<name>', 'sink')
     .requiredOption('--from <where>', 'oldest, newest, or a time: RFC 3339 or an age such as 2h')
     .option('--dry-run', 'only count')
+    .option('--accept-backlog', 'even when it fills the queue')
     .option('--yes', 'do not ask')
     .addHelpText(
       'before',

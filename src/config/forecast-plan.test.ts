@@ -54,6 +54,13 @@ faults:
     ]);
   });
 
+  it('says what a fault of a sink may answer, and nothing of connectors', () => {
+    expect(problemsOf('faults: [{ sink: crm, answer: 500, from: 0s, for: 1m }]').join()).toMatch(
+      /faults\[0\]\.answer: must be one of down, slow, reject, lost_answer/,
+    );
+    expect(problemsOf('faults: [{ sink: crm, answer: 500, from: 0s, for: 1m }]')).toHaveLength(1);
+  });
+
   it.each([
     ['a missing list of faults', 'rates: {}', /faults/],
     ['a time without a unit', 'faults: [{ connector: wiki, answer: 502, from: 5, for: 1m }]', /faults\[0\]/],

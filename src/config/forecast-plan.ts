@@ -1,7 +1,8 @@
 // `--faults plan.yaml` of `weir simulate`: YAML → plan, with every problem at its line.
 
 import { Fault } from '#core/fault.ts';
-import { ForecastPlanSchema, type ForecastPlan } from '#core/forecast.ts';
+import type { z } from 'zod';
+import { ConnectorFaultSchema, ForecastPlanSchema, SinkFaultSchema, type ForecastPlan } from '#core/forecast.ts';
 import { toProblems } from './issue-words.ts';
 import { toJsonSchema } from './json-schema.ts';
 import { EMPTY_LAYERS, problemPlace, withFile, type Layers } from './layers.ts';
@@ -28,12 +29,25 @@ export function parseForecastPlan({ text, file, connectors, sinks }: ForecastPla
     ...(parsed.success
       ? unknownNames(parsed.data, layers, { connector: connectors, sink: sinks })
       : parsed.error.issues
+          .flatMap((issue) => ofOneKind(issue, tree.value))
           .flatMap((issue) => toProblems(issue, { layers, base: [], schema, elsewhere: new Map() }))
           .map(({ problem }) => problem)),
   ];
   if (problems.length > 0 || !parsed.success)
     throw new Fault('config_invalid', `${file} is not a plan:\n${formatProblems(problems)}`, { problems });
   return parsed.data;
+}
+
+type Issue = z.core.$ZodIssue;
+
+/** A fault is about a connector or a sink, by the name it gives: what is wrong with it as the other kind helps nobody. */
+function ofOneKind(issue: Issue, plan: unknown): readonly Issue[] {
+  const [faults, index, ...rest] = issue.path;
+  if (issue.code !== 'invalid_union' || faults !== 'faults' || typeof index !== 'number' || rest.length > 0)
+    return [issue];
+  const fault = (plan as { faults: readonly unknown[] }).faults[index]; // the path of the issue says that it is there
+  const kind = typeof fault === 'object' && fault !== null && 'sink' in fault ? SinkFaultSchema : ConnectorFaultSchema;
+  return (kind.safeParse(fault).error?.issues ?? []).map((one) => ({ ...one, path: [...issue.path, ...one.path] }));
 }
 
 function unknownNames(

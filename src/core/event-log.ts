@@ -8,6 +8,7 @@ export const LOG_LIMITS = {
   appendEventsMax: 1024, // events of one append; callers cut larger pages
   commitEventsMax: 2048, // events gathered from several callers into one commit: one fsync, and at most about 80 ms of the writer
   readEventsMax: 512,
+  readCharsMax: 8 * 1024 * 1024, // of the payloads of one read, its first entry aside: several batches are in memory at once
   pendingBytesMax: 64 * 1024 * 1024, // payload bytes waiting for their commit; above it append answers `log_full`
   trimRowsMax: 500, // a longer delete would hold the writer
 } as const;
@@ -140,7 +141,7 @@ export interface EventLog {
 
   /**
    * Called by the one delivery loop that owns (reader, partition). Entries after the committed position, oldest first, at most
-   * `limit` (<= readEventsMax). Reading settles nothing: the same entries come again until `commit`.
+   * `limit` (<= readEventsMax), fewer when they are large (readCharsMax); at least one when there is one. Reading settles nothing: the same entries come again until `commit`.
    */
   read(reader: string, partition: number, limit: number): Promise<readonly LogEntry[]>;
 

@@ -113,14 +113,9 @@ export function sealEvent(source: EventSource, draft: EventDraft): SealedEvent {
   // A lone surrogate has no UTF-8: stored, two such keys would become one.
   if (!draft.key.isWellFormed()) throw invalidRecord(draft, 'the key holds half of a surrogate pair');
   const content = serialise(inOrder(draft), draft);
-  const id = hash(
-    'sha256',
-    `${prefixed(source.tenant)}${prefixed(source.connection)}${prefixed(source.stream)}${content}`,
-    'hex',
-  ).slice(0, 40);
+  const id = idOf(source, content);
   const { tenant, connection, connector, stream } = source;
-  const head = JSON.stringify({ id, tenant, connection, connector, stream });
-  const payload = `${head.slice(0, -1)},${content.slice(1)}`;
+  const payload = `${headOf(id, source)}${content.slice(1)}`;
   // UTF-8 is at most three bytes per UTF-16 unit, so the exact count is needed only near the limit.
   if (payload.length * 3 > EVENT_LIMITS.payloadBytesMax && Buffer.byteLength(payload) > EVENT_LIMITS.payloadBytesMax) {
     throw new Fault('record_too_large', `${draft.key}: ${Buffer.byteLength(payload)} bytes`, {
@@ -134,6 +129,29 @@ export function sealEvent(source: EventSource, draft: EventDraft): SealedEvent {
 export function eventOfPayload(payload: string): Event {
   // Written only by sealEvent from a checked draft; re-validating every read would cost more than the write.
   return JSON.parse(payload) as Event;
+}
+
+/**
+ * The same for text that may have changed since: undefined when it is not what `sealEvent` wrote, as its id tells. The id does not
+ * cover the connector.
+ */
+export function intactEventOfPayload(payload: string): Event | undefined {
+  try {
+    const event = eventOfPayload(payload);
+    const head = headOf(event.id, event);
+    return payload.startsWith(head) && idOf(event, `{${payload.slice(head.length)}`) === event.id ? event : undefined;
+  } catch {
+    return undefined; // no JSON any more, or no object with these members
+  }
+}
+
+function idOf({ tenant, connection, stream }: EventSource, content: string): string {
+  return hash('sha256', `${prefixed(tenant)}${prefixed(connection)}${prefixed(stream)}${content}`, 'hex').slice(0, 40);
+}
+
+/** What stands before the members of the content. */
+function headOf(id: string, { tenant, connection, connector, stream }: EventSource): string {
+  return `${JSON.stringify({ id, tenant, connection, connector, stream }).slice(0, -1)},`;
 }
 
 // One member order for every event: the id covers the text of the JSON.

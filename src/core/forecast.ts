@@ -23,14 +23,14 @@ const window = {
 export const CONNECTOR_ANSWERS = ['timeout', 'unreachable', 'slow'] as const;
 export const SINK_ANSWERS = ['down', 'slow', 'reject', 'lost_answer'] as const;
 
-const connectorFault = z.strictObject({
+export const ConnectorFaultSchema = z.strictObject({
   connector: z.string().min(1).describe('Name of a connector of weir.yaml.'),
   answer: z
     .union([z.enum(CONNECTOR_ANSWERS), z.int().min(400).max(599)])
     .describe('What its API does: an HTTP status from 400 to 599, timeout, unreachable, or slow.'),
   ...window,
 });
-const sinkFault = z.strictObject({
+export const SinkFaultSchema = z.strictObject({
   sink: z.string().min(1).describe('Name of a sink of weir.yaml, or timeline or library.'),
   answer: z
     .enum(SINK_ANSWERS)
@@ -46,7 +46,7 @@ export const ForecastPlanSchema = z.strictObject({
     .default({})
     .describe('Records an hour that the external system brings, by connector. Default: 60.'),
   faults: z
-    .array(z.union([connectorFault, sinkFault]))
+    .array(z.union([ConnectorFaultSchema, SinkFaultSchema]))
     .max(1000)
     .describe('What goes wrong, and when.'),
 });

@@ -57,13 +57,15 @@ export interface StreamState extends StreamRef {
   readonly dueAtMs: number | undefined;
   /** Consecutive failed runs. */
   readonly failures: number;
+  /** How long the source itself asked to wait when `dueAtMs` was set; absent: that time is the schedule's own. */
+  readonly statedWaitMs?: number | undefined;
 }
 
 export interface StreamStore {
   get(of: StreamRef): Promise<StreamState | undefined>;
   list(of: ConnectionRef): Promise<readonly StreamState[]>;
-  /** Called by the scheduler after a run. */
-  schedule(of: StreamRef, dueAtMs: number, failures: number): Promise<void>;
+  /** Called by the scheduler after a run. Without `statedWaitMs` none is kept of an earlier run either. */
+  schedule(of: StreamRef, dueAtMs: number, failures: number, statedWaitMs?: number): Promise<void>;
 }
 
 /** The newest state of one key that the log has accepted. Lets a complete listing find what vanished (ADR 0003). */

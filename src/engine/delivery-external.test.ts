@@ -191,3 +191,51 @@ describe('a sink outside', () => {
     expect(ids.slice(1).flat()).toEqual(ids[0]);
   });
 });
+
+describe('a sink whose code is wrong', () => {
+  test('cannot settle events by emptying the list it was given', async () => {
+    const { lag, letters } = await deliver(
+      3,
+      (entries) => {
+        (entries as unknown[]).splice(0); // what the type forbids and JavaScript does not
+        return [];
+      },
+      180_000,
+    );
+    expect([lag, letters.length]).toEqual([0, 3]);
+    expect(letters.map(({ code, attempts }) => [code, attempts])).toEqual(Array(3).fill(['sink_unavailable', 5]));
+  });
+
+  test.for([undefined, { outcome: 'ok' }, { outcome: 'retry' }, { outcome: 'reject' }])(
+    'settles nothing silently with the result %o',
+    async (result) => {
+      const { written, lag, letters } = await deliver(1, () => [result as WriteResult], 60_000);
+      expect(written).toEqual([]);
+      expect([lag, letters.length]).toEqual([0, 1]);
+    },
+  );
+});
+
+test('a stretch of events that a sink does not take is passed in whole batches, also while one is suspected', async () => {
+  const world = openDeliveryWorld();
+  const outside = sinkOf((entries) =>
+    entries.map(({ event }) =>
+      event.version === 1 ? { outcome: 'retry', fault: new Fault('sink_rejected', 'no') } : WRITTEN,
+    ),
+  );
+  let commits = 0;
+  const log = new Proxy(world.log, {
+    get: (of, name) => {
+      if (name === 'commit') commits += 1;
+      return (Reflect.get(of, name) as () => unknown).bind(of);
+    },
+  });
+  const ends = ({ version }: { version: number }) => version === 1 || version === 2000;
+  const { stop } = world.deliver(world.external(outside.sink, { accepts: ends }), { log });
+  await world.put(...versions('k', 2000));
+  await pass(world.clock, 60_000, 500);
+  expect(await world.lagOf()).toBe(0);
+  expect(versionsOf(outside.written, 'k')).toEqual([2000]);
+  expect(commits).toBeLessThan(20);
+  await stop();
+});

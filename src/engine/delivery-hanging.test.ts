@@ -39,6 +39,30 @@ describe('a write that does not come back', () => {
     expect(health.view().state).toBe('delivering');
   });
 
+  test('is not overlapped either when the store fails while it hangs', async () => {
+    const world = openDeliveryWorld();
+    const outside = sinkOf(() => new Promise(() => undefined));
+    let broken = 0;
+    const log = new Proxy(world.log, {
+      get: (of, name) => {
+        if (name !== 'dispatch') return (Reflect.get(of, name) as () => unknown).bind(of);
+        return (...call: Parameters<typeof of.dispatch>) => {
+          if (call[2].open) return of.dispatch(...call);
+          broken += 1;
+          return Promise.reject(new Fault('storage_full', 'no room'));
+        };
+      },
+    });
+    const { stop } = world.deliver(world.external(outside.sink), { log });
+    await world.put(...versions('k', 3));
+    await pass(world.clock, LATE_MS + 600_000, 5000);
+    expect(broken).toBeGreaterThan(0);
+    expect(outside.offered).toHaveLength(1);
+    const stopping = stop();
+    await world.clock.advance(2 * DELIVERY_LIMITS.graceMs);
+    await stopping;
+  });
+
   test('is not overlapped either when its partition was lost and got back meanwhile', async () => {
     const world = openDeliveryWorld();
     const outside = sinkOf(() => new Promise(() => undefined));

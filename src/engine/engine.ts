@@ -20,6 +20,7 @@ import { DiskGuard, type DiskLimits, DISK_GUARD } from './disk-guard.ts';
 import type { HealthThresholds } from './health-status.ts';
 import { Housekeeping, type DeadLetterLimits, type HousekeepStorage } from './housekeeping.ts';
 import { pullSlice, type PullerOptions } from './puller.ts';
+import { redactedFault, redactedFinding, redactedSink } from './redacted.ts';
 import { contextFor, noteRun, transportOf } from './run-context.ts';
 import { Scheduler, type SchedulerLimits } from './scheduler.ts';
 import { SharedPolicies } from './shared-policies.ts';
@@ -102,7 +103,8 @@ export class Engine {
       pull: (connection, stream, signal) => this.#pull(connection, stream, signal, false),
       onError: (message) => logger.child({ component: 'scheduler' }).error(message),
     });
-    this.#sinks = new Sinks({ ...options, onFault: (fault) => this.noteFault(fault) });
+    const sinks = (options.sinks ?? []).map((binding) => ({ ...binding, sink: redactedSink(binding.sink, redact) }));
+    this.#sinks = new Sinks({ ...options, sinks, onFault: (fault) => this.noteFault(fault) });
     this.#shared = new SharedPolicies(env);
     for (const connection of this.connections) {
       this.#guards.set(connection, this.#guardOf(connection));
@@ -207,10 +209,12 @@ export class Engine {
   }
 
   async check(connection: Connection, signal: AbortSignal): Promise<readonly CheckFinding[]> {
+    const { env, redact } = this.#options;
     try {
-      return await connection.connector.check(this.#contextOf(connection, this.#options.env.random.id(), signal));
+      const findings = await connection.connector.check(this.#contextOf(connection, env.random.id(), signal));
+      return findings.map((finding) => redactedFinding(finding, redact));
     } catch (error) {
-      const fault = toFault(error);
+      const fault = redactedFault(toFault(error), redact);
       return [{ ok: false, message: fault.message, fault }];
     }
   }
@@ -300,12 +304,13 @@ export class Engine {
   }
 
   #pullerOptions(): PullerOptions {
-    const { env, log, leases, store, scheduler } = this.#options;
+    const { env, log, leases, store, scheduler, redact } = this.#options;
     return {
       env,
       log,
       leases,
       store,
+      redact,
       activities: this.#activities,
       mustPause: (tenant) => this.#queue.mustPause(tenant),
       contextOf: (connection, runId, signal) => this.#contextOf(connection, runId, signal),

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { FAULTS, type FaultCode } from '#core/fault.ts';
 import { simulatedRandom } from '#testing/simulated-random.ts';
 import type { Schedule } from './connection.ts';
-import { nextDueMs, type EndedRun } from './next-due.ts';
+import { nextDue, type EndedRun } from './next-due.ts';
 
 const NOW_MS = Date.UTC(2026, 2, 27, 12);
 const HOUR_MS = 3_600_000;
@@ -16,7 +16,7 @@ const ended = (more: Partial<EndedRun> = {}): EndedRun => ({
   ...more,
 });
 const dueMs = (run: EndedRun, schedule: Schedule = HOURLY, nowMs = NOW_MS): number =>
-  nextDueMs(run, schedule, nowMs, simulatedRandom(1));
+  nextDue(run, schedule, nowMs, simulatedRandom(1)).atMs;
 const codesWith = (retry: string): FaultCode[] =>
   (Object.keys(FAULTS) as FaultCode[]).filter((code) => FAULTS[code].retry === retry); // keys of the table itself
 
@@ -37,6 +37,18 @@ describe('when a stream is due again', () => {
   test('a run that yielded is due at the time it said, or now', () => {
     expect(dueMs(ended({ outcome: 'yielded', resumeAtMs: NOW_MS + 5 }))).toBe(NOW_MS + 5);
     expect(dueMs(ended({ outcome: 'yielded' }))).toBe(NOW_MS);
+  });
+
+  test('the time is stated when the run said it, and the own one of the schedule otherwise', () => {
+    const stated = (more: Partial<EndedRun>): boolean =>
+      nextDue(ended(more), HOURLY, NOW_MS, simulatedRandom(1)).stated;
+    const resumeAtMs = NOW_MS + 5;
+    expect(stated({ outcome: 'yielded', resumeAtMs })).toBe(true);
+    expect(stated({ outcome: 'failed', code: 'rate_limited', resumeAtMs })).toBe(true);
+    expect(stated({ outcome: 'failed', code: 'rate_limited' })).toBe(false);
+    expect(stated({ outcome: 'failed', code: 'upstream_timeout', resumeAtMs, failures: 1 })).toBe(false);
+    expect(stated({ outcome: 'yielded', resumeAtMs: Number.NaN })).toBe(false);
+    expect(stated({ resumeAtMs })).toBe(false);
   });
 
   test.for(codesWith('never'))(
@@ -61,7 +73,8 @@ describe('when a stream is due again', () => {
         fc.integer({ min: 1000, max: 24 * HOUR_MS }),
         (failures, seed, pollIntervalMs) => {
           const run = ended({ outcome: 'failed', code: 'upstream_unavailable', failures });
-          const waitMs = nextDueMs(run, { kind: 'interval', pollIntervalMs }, NOW_MS, simulatedRandom(seed)) - NOW_MS;
+          const waitMs =
+            nextDue(run, { kind: 'interval', pollIntervalMs }, NOW_MS, simulatedRandom(seed)).atMs - NOW_MS;
           expect(waitMs).toBeGreaterThan(0);
           expect(waitMs).toBeLessThanOrEqual(Math.min(pollIntervalMs, 12 * 60_000));
         },
@@ -72,13 +85,13 @@ describe('when a stream is due again', () => {
   test('it is always a whole number of milliseconds: the store keeps nothing else', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 30 }), fc.integer(), (failures, seed) => {
-        const due = nextDueMs(
+        const due = nextDue(
           ended({ outcome: 'failed', code: 'upstream_timeout', failures }),
           HOURLY,
           NOW_MS,
           simulatedRandom(seed),
         );
-        expect(Number.isInteger(due)).toBe(true);
+        expect(Number.isInteger(due.atMs)).toBe(true);
       }),
     );
   });

@@ -22,30 +22,43 @@ export interface EndedRun {
   readonly failures: number;
 }
 
-/** When a stream is due again, wall time in milliseconds. A failed run comes back sooner than its interval only when trying again can help. */
-export function nextDueMs(run: EndedRun, schedule: Schedule, nowMs: number, random: Random): number {
+export interface Due {
+  /** Wall time in milliseconds. */
+  readonly atMs: number;
+  /** The run said itself when to come back; otherwise the schedule allows no later time. */
+  readonly stated: boolean;
+}
+
+/** When a stream is due again. A failed run comes back sooner than its interval only when trying again can help. */
+export function nextDue(run: EndedRun, schedule: Schedule, nowMs: number, random: Random): Due {
+  const resumeAtMs = resumesAtMs(run, nowMs);
+  // A time that is none says nothing, so the plan counts. Milliseconds are stored as integers.
+  if (Number.isFinite(resumeAtMs)) return { atMs: Math.ceil(resumeAtMs), stated: true };
+  return { atMs: scheduledMs(run, schedule, nowMs, random), stated: false };
+}
+
+function resumesAtMs({ outcome, code, resumeAtMs }: EndedRun, nowMs: number): number {
+  if (outcome === 'yielded') return resumeAtMs ?? nowMs;
+  const waits = outcome === 'failed' && code !== undefined && FAULTS[code].retry === 'at';
+  return waits ? (resumeAtMs ?? Number.NaN) : Number.NaN;
+}
+
+function scheduledMs(run: EndedRun, schedule: Schedule, nowMs: number, random: Random): number {
   const planned = plannedMs(schedule, nowMs);
-  if (run.outcome === 'yielded') return wholeMs(run.resumeAtMs ?? nowMs, planned);
-  if (run.outcome === 'succeeded') return planned;
-  const rule = run.code === undefined ? 'backoff' : FAULTS[run.code].retry;
-  if (rule === 'at' && run.resumeAtMs !== undefined) return wholeMs(run.resumeAtMs, planned);
-  if (rule === 'never') return planned;
+  const helps = run.code === undefined || FAULTS[run.code].retry !== 'never';
+  if (run.outcome !== 'failed' || !helps) return planned;
   return Math.min(
     planned,
     Math.ceil(nowMs + computeBackoffMs({ attempt: run.failures - 1, policy: RUN_BACKOFF, random })),
   );
 }
 
-function plannedMs(schedule: Schedule, nowMs: number): number {
+/** The next time of the schedule itself. */
+export function plannedMs(schedule: Schedule, nowMs: number): number {
   if (schedule.kind === 'interval') return nowMs + schedule.pollIntervalMs;
   const cron = new Cron(schedule.cron, {
     ...(schedule.timeZone === undefined ? {} : { timezone: schedule.timeZone }),
     paused: true,
   });
   return cron.nextRun(new Date(nowMs))?.getTime() ?? nowMs + NEVER_MS;
-}
-
-/** Milliseconds are stored as integers; a time that is none says nothing, so the plan counts. */
-function wholeMs(atMs: number, planned: number): number {
-  return Number.isFinite(atMs) ? Math.ceil(atMs) : planned;
 }

@@ -9,7 +9,7 @@ const FAILURE_KEY_CHARS_MAX = 200;
 const FAILURE_PAYLOAD_CHARS_MAX = 64 * 1024; // of a draft that could not become an event
 
 export interface PageAppend {
-  readonly log: EventLog;
+  readonly log: Pick<EventLog, 'append'>;
   readonly source: EventSource;
   readonly tally: RunTally;
   readonly checkpoint: Omit<Checkpoint, 'cursor' | 'reconcile'>; // without a cursor: proves the owner, moves nothing

@@ -3,7 +3,7 @@ import { toFault, type Fault } from '#core/fault.ts';
 import type { WriteResult } from '#core/sink.ts';
 import { computeBackoffMs } from '#policies/backoff.ts';
 import { endedOrAborted } from './bounded-call.ts';
-import { OUTAGE_BACKOFF } from './delivery-limits.ts';
+import { DELIVERY_LIMITS, OUTAGE_BACKOFF } from './delivery-limits.ts';
 import type { DeliveryLoop, Ownership } from './delivery-loop.ts';
 import {
   attemptsOf,
@@ -47,6 +47,7 @@ export class PartitionDelivery {
     // Unbounded on purpose: ends with the ownership; every pass waits for entries, for the sink, or for the store.
     while (!signal.aborted) {
       try {
+        await this.#untilBack();
         const step = await this.#next();
         failures = 0;
         health.goesOn(partition);
@@ -66,6 +67,12 @@ export class PartitionDelivery {
     // Stopping is no crash: what is not in the air any more must not be counted at the next start.
     await this.#writer.close().catch(() => undefined);
     return { hanging: this.#writer.hanging };
+  }
+
+  /** Never two writes of one partition at once, also when the store failed while one was hanging. */
+  async #untilBack(): Promise<void> {
+    const { hanging } = this.#writer;
+    if (hanging !== undefined) await endedOrAborted(hanging, this.#at.signal);
   }
 
   async #next(): Promise<'on' | 'fenced'> {
@@ -99,8 +106,11 @@ export class PartitionDelivery {
     const { env, log, target, health, attemptsMax } = this.#loop;
     const { partition, signal } = this.#at;
     if (signal.aborted || health.closed) return ON;
-    const entries = await log.read(target.name, partition, this.#suspicion.limit);
-    const offered = entries.filter(({ event }) => target.accepts(event));
+    const { entries, offered } = takeFirst(
+      await log.read(target.name, partition, DELIVERY_LIMITS.batchEventsMax),
+      target.accepts,
+      this.#suspicion.limit,
+    );
     const first = offered[0];
     if (entries.length === 0 || first !== undefined) this.#suspicion = withHead(this.#suspicion, first?.position);
     // A suspect with counted tries goes first: the record of a replay would overwrite them.
@@ -249,4 +259,15 @@ export class PartitionDelivery {
     for (const letter of letters) onDeadLetter?.(target.name, letter);
     return ON;
   }
+}
+
+/** The first `limit` events that the sink takes, and the entries they come with: up to the next one that it takes. */
+function takeFirst(
+  read: readonly LogEntry[],
+  accepts: (event: LogEntry['event']) => boolean,
+  limit: number,
+): { readonly entries: readonly LogEntry[]; readonly offered: readonly LogEntry[] } {
+  const accepted = read.filter(({ event }) => accepts(event));
+  const next = accepted[limit];
+  return { entries: next === undefined ? read : read.slice(0, read.indexOf(next)), offered: accepted.slice(0, limit) };
 }

@@ -11,6 +11,7 @@ import type { Connection } from './connection.ts';
 import { keepLease } from './lease-keeper.ts';
 import { appendPage, type PageAppend } from './page-append.ts';
 import { vanished } from './reconcile.ts';
+import { redactedAppends, redactedFault, type Redact } from './redacted.ts';
 import { NO_COUNTS, RunTally } from './run-counts.ts';
 
 export interface PullerOptions {
@@ -23,6 +24,8 @@ export interface PullerOptions {
   readonly mustPause: (tenant: string) => Promise<boolean>;
   readonly contextOf: (connection: Connection, runId: string, signal: AbortSignal) => ConnectorContext;
   readonly sliceMs: number;
+  /** I7: for everything that connectors say in words. */
+  readonly redact: Redact;
 }
 
 export interface PullRequest {
@@ -107,10 +110,10 @@ class Slice {
   }
 
   async run(id: string, fence: PageAppend['checkpoint']['fence'], signal: AbortSignal): Promise<Ending> {
-    const { log, contextOf } = this.#options;
+    const { log, contextOf, redact } = this.#options;
     const { connector } = this.#request.connection;
     const to: PageAppend = {
-      log,
+      log: redactedAppends(log, redact),
       source: { ...this.#of, connector: connector.type },
       tally: this.#tally,
       checkpoint: { stream: this.#of, connectorVersion: connector.version, fence },
@@ -119,7 +122,7 @@ class Slice {
       const ctx = contextOf(this.#request.connection, id, signal);
       return await this.#pull(ctx, streamOf(connector, this.#of.stream), to, signal);
     } catch (error) {
-      return this.#endOf(toFault(error), signal);
+      return this.#endOf(redactedFault(toFault(error), redact), signal);
     }
   }
 

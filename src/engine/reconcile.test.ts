@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Stream } from '#core/connector.ts';
+import { sealEvent, type EventDraft } from '#core/event.ts';
 import { pullSlice } from './puller.ts';
 import { RECONCILE_LIMITS } from './reconcile.ts';
 import {
@@ -117,6 +118,85 @@ describe('what vanished at the source', () => {
   });
 });
 
+describe('what somebody else adds while the listing goes on', () => {
+  /** Listed as the source was when the listing began; `meanwhile` happens between its first page and its last. */
+  const during = (keys: readonly string[], meanwhile: () => Promise<void>): Listing =>
+    async function* () {
+      yield keys.slice(0, 3);
+      await meanwhile();
+      yield keys.slice(3);
+    };
+  const append = async (world: World, ...drafts: readonly EventDraft[]): Promise<void> => {
+    const events = drafts.map((draft) => sealEvent({ ...OF, connector: 'scripted' }, draft));
+    await world.log.append({ events });
+  };
+  /** The stream has been walked and is due to be listed; nothing is added by the pull itself. */
+  const onlyListing = (listIds: Listing) =>
+    connectionOf(
+      scripted({
+        async *pull() {
+          yield { events: [], cursor: 'walked', reconcile: true };
+        },
+        stream: { listIds },
+      }),
+    );
+
+  test('stays, although the listing does not have it', async () => {
+    const world = await known(8);
+    const run = await pull(world, onlyListing(during(keysOf(8), () => append(world, doc('added')))));
+    expect(run).toMatchObject({ outcome: 'succeeded', counts: { deleted: 0 } });
+    expect(await live(world)).toEqual([...keysOf(8), 'added'].toSorted());
+  });
+
+  test.for([
+    { what: 'one higher than the one known', version: 2 },
+    { what: 'much higher than the one known', version: 4096 },
+  ])('stays, when it is a key that was known and came back with a version $what', async ({ version }) => {
+    const world = await known(8);
+    await pull(world, onlyListing(during(keysOf(7), () => append(world, doc('doc-7', version)))));
+    expect(await live(world)).toContain('doc-7');
+  });
+
+  test('goes with the next listing when it has vanished by then', async () => {
+    const world = await known(8);
+    await pull(world, onlyListing(during(keysOf(8), () => append(world, doc('brief')))));
+    const run = await pull(world, onlyListing(listing(keysOf(8))));
+    expect(run.counts.deleted).toBe(1);
+    expect(await live(world)).toEqual(keysOf(8));
+  });
+
+  test('a key deleted at the source after it was listed goes with the next listing', async () => {
+    const world = await known(8);
+    let there = keysOf(8);
+    const moving: Listing = async function* () {
+      yield there;
+      there = there.slice(1);
+    };
+    expect((await pull(world, onlyListing(moving))).counts.deleted).toBe(0);
+    expect((await pull(world, onlyListing(moving))).counts.deleted).toBe(1);
+    expect(await live(world)).not.toContain('doc-0');
+  });
+
+  test('stays also when the connector looks at its source before it is asked for the first page', async () => {
+    const world = await known(4);
+    const entities = world.store.entities;
+    const order: string[] = [];
+    const watched: World = {
+      ...world,
+      store: {
+        ...world.store,
+        entities: {
+          countLive: (of) => entities.countLive(of),
+          live: (...at) => (order.push('known'), entities.live(...at)),
+        },
+      },
+    };
+    const eager: Listing = (ctx, cursor) => (order.push('listed'), listing(keysOf(4))(ctx, cursor));
+    await pull(watched, onlyListing(eager));
+    expect(order).toEqual(['known', 'listed']);
+  });
+});
+
 describe('a listing that is not complete', () => {
   const cut: Listing = async function* () {
     yield ['doc-0'];
@@ -152,6 +232,25 @@ describe('a listing that is not complete', () => {
     expect(await live(world)).toHaveLength(8);
     expect(run.outcome).toBe('yielded');
     expect(await isDue(world)).toBe(true);
+  });
+
+  test('because it has no end fails the run and deletes nothing', async () => {
+    const world = await known(8);
+    const page = Array.from({ length: 50_000 }, (_, index) => `other-${index}`);
+    let pages = 0;
+    const endless: Listing = async function* () {
+      for (;;) {
+        pages += 1;
+        yield page;
+      }
+    };
+    const run = await pull(
+      world,
+      walking(() => keysOf(8), endless),
+    );
+    expect(run).toMatchObject({ outcome: 'failed', code: 'record_too_large' });
+    expect(pages).toBe(RECONCILE_LIMITS.keysMax / page.length + 1);
+    expect(await live(world)).toHaveLength(8);
   });
 
   test('is not asked for when the walk itself was stopped', async () => {

@@ -6,8 +6,8 @@ import type { StreamRef } from '#core/names.ts';
 import type { EntityStore } from '#core/store.ts';
 
 export const RECONCILE_LIMITS = {
-  idsMax: 2_000_000, // keys of one listing held in memory
-  pageKeysMax: 500, // known keys compared at a time, and deletes of one append
+  keysMax: 2_000_000, // known keys of one stream held in memory, and keys of one listing; above it the run fails and nothing is deleted
+  pageKeysMax: 500, // known keys read at a time, and deletes of one append
   deletedRatioMax: 0.3, // of a stream vanishing in one listing, unless the stream says otherwise
   deletedFreeMax: 10, // so few deletes are never stopped: a third of five documents is an ordinary day
 } as const;
@@ -25,42 +25,50 @@ export async function* vanished(options: {
   readonly acceptDeletes: boolean;
 }): AsyncGenerator<readonly EventDraft[], void, undefined> {
   const { stream, ctx, cursor, of, entities } = options;
-  const listing = stream.listIds?.(ctx, cursor);
-  if (listing === undefined) return;
-  const ids = await collect(listing, of);
+  if (stream.listIds === undefined) return;
+  // Before the listing begins: what somebody else adds meanwhile may be missing from it, and is not gone.
+  const missing = await known(entities, of);
+  const live = missing.size;
+  let listed = 0;
+  for await (const page of stream.listIds(ctx, cursor)) {
+    for (const key of page) missing.delete(key);
+    listed += page.length;
+    if (listed > RECONCILE_LIMITS.keysMax) throw tooMany(of, 'lists');
+  }
   // A listing that ended because it was told to is not complete, and what it lacks is not gone.
   if (ctx.signal.aborted) throw new Fault('cancelled', 'the listing was stopped before it was complete');
-  const missing: { key: string; version: number }[] = [];
-  for await (const entity of liveEntities(entities, of)) if (!ids.has(entity.key)) missing.push(entity);
-  if (!options.acceptDeletes) brake(missing.length, await entities.countLive(of), stream, of);
+  if (!options.acceptDeletes) brake(missing.size, live, stream, of);
   const time = new Date(ctx.clock.now()).toISOString();
-  for (let start = 0; start < missing.length; start += RECONCILE_LIMITS.pageKeysMax) {
-    yield missing.slice(start, start + RECONCILE_LIMITS.pageKeysMax).map(({ key, version }) => ({
-      kind: 'document',
-      op: 'delete',
-      key,
-      version: version + 1, // just above what is known: the next upsert from the source is higher still
-      time,
-      data: null,
-    }));
+  let deletes: EventDraft[] = [];
+  for (const [key, version] of missing) {
+    // Just above what was known: what came meanwhile, and the next upsert from the source, is higher still.
+    deletes.push({ kind: 'document', op: 'delete', key, version: version + 1, time, data: null });
+    if (deletes.length < RECONCILE_LIMITS.pageKeysMax) continue;
+    yield deletes;
+    deletes = [];
   }
+  if (deletes.length > 0) yield deletes;
 }
 
-async function collect(listing: AsyncIterable<readonly string[]>, of: StreamRef): Promise<Set<string>> {
-  const ids = new Set<string>();
-  for await (const page of listing) {
-    for (const id of page) ids.add(id);
-    if (ids.size > RECONCILE_LIMITS.idsMax) {
-      throw new Fault(
-        'record_too_large',
-        `${of.connection}/${of.stream} lists more than ${RECONCILE_LIMITS.idsMax} keys`,
-        {
-          details: { limit: `${RECONCILE_LIMITS.idsMax} keys` },
-        },
-      );
-    }
+/** Versions by key. Shrinks by what is listed, so that keys are held once. */
+async function known(entities: EntityStore, of: StreamRef): Promise<Map<string, number>> {
+  const versions = new Map<string, number>();
+  for await (const { key, version } of liveEntities(entities, of)) {
+    versions.set(key, version);
+    if (versions.size > RECONCILE_LIMITS.keysMax) throw tooMany(of, 'has');
   }
-  return ids;
+  return versions;
+}
+
+function tooMany(of: StreamRef, does: 'has' | 'lists'): Fault {
+  const limit = `${RECONCILE_LIMITS.keysMax} keys`;
+  return new Fault(
+    'record_too_large',
+    `${of.connection}/${of.stream} ${does} more than ${limit}; nothing was deleted`,
+    {
+      details: { limit },
+    },
+  );
 }
 
 async function* liveEntities(entities: EntityStore, of: StreamRef) {

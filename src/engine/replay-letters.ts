@@ -79,11 +79,13 @@ export class LetterReplay {
     });
     if (done.length > 0 && (await letters.settle(sink, partition, done, fence)) === 'fenced')
       return { state: 'fenced' };
-    const stuck = queued.filter((_, index) => results[index]?.outcome === 'retry');
-    const failed = results.find((result) => result.outcome === 'retry');
+    const at = results.findIndex(({ outcome }) => outcome === 'retry');
+    const failed = results[at];
     if (failed?.outcome === 'retry') {
       const { fault } = failed;
-      return { state: 'failed', fault, suspected: async () => (await this.#putBack(stuck, fault)).state };
+      // Only the first: a sink that stops there has not tried the others. They stay queued and come again.
+      const first = queued.slice(at, at + 1);
+      return { state: 'failed', fault, suspected: async () => (await this.#putBack(first, fault)).state };
     }
     this.#limit = Math.min(DEAD_LETTER_LIMITS.replayBatchMax, this.#limit * 2);
     return { state: 'on' };

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Fault } from '#core/fault.ts';
 import type { Run } from '#core/store.ts';
@@ -16,7 +17,7 @@ import {
 } from './fixtures/engine-world.ts';
 
 const HOUR_MS = 60 * MINUTE_MS;
-type Ending = Partial<Pick<Run, 'outcome' | 'code' | 'resumeAtMs'>>;
+type Ending = Partial<Pick<Run, 'outcome' | 'code' | 'resumeAtMs' | 'endedAtMs'>>;
 type Pull = (of: { tenant: string; connection: string; stream: string }, signal: AbortSignal) => Promise<Ending>;
 
 function named(name: string, more: Partial<Connection> & { type?: string } = {}): Connection {
@@ -44,14 +45,15 @@ function schedulerOf(world: World, pull: Pull = () => Promise.resolve({}), limit
         connection,
         stream,
         startedAtMs: 0,
-        endedAtMs: 0,
+        endedAtMs: undefined,
         outcome: 'succeeded',
         counts,
         code: undefined,
         message: undefined,
         resumeAtMs: undefined,
       };
-      return { ...base, ...(await pull({ tenant, connection, stream }, signal)) };
+      const ending = await pull({ tenant, connection, stream }, signal);
+      return { ...base, endedAtMs: world.clock.now(), ...ending };
     },
   });
   return {
@@ -248,6 +250,116 @@ describe('due times after a restart', () => {
     await pass(world.clock, 30 * MINUTE_MS, 10_000);
     await second.stop();
     expect(later.starts).toEqual([]);
+  });
+
+  test('a stream that went well is at most one interval late after the wall clock was set back', async () => {
+    const world = openWorld();
+    const one = named('one', { schedule: every(MINUTE_MS) });
+    const first = await schedulerOf(world).begin(one);
+    await pass(world.clock, 5000);
+    await first.stop();
+    world.clock.stepWall(-2 * HOUR_MS);
+    const restartedMs = world.clock.monotonic();
+    const later = schedulerOf(world);
+    const second = await later.begin(one);
+    await pass(world.clock, 2 * MINUTE_MS);
+    await second.stop();
+    expect((later.startsOf('one')[0] ?? Infinity) - restartedMs).toBeLessThanOrEqual(MINUTE_MS);
+  });
+
+  test('an interval that was shortened while Weir was down counts at once', async () => {
+    const world = openWorld();
+    const first = await schedulerOf(world).begin(named('one', { schedule: every(24 * HOUR_MS) }));
+    await pass(world.clock, 5000);
+    await first.stop();
+    const later = schedulerOf(world);
+    const second = await later.begin(named('one', { schedule: every(MINUTE_MS) }));
+    await pass(world.clock, MINUTE_MS + 1000);
+    await second.stop();
+    expect(later.starts).toHaveLength(1);
+  });
+
+  const DAY_MS = 24 * HOUR_MS;
+  const stepMs = fc.oneof(
+    fc.constant(0),
+    fc.integer({ min: -2 * HOUR_MS, max: 2 * HOUR_MS }),
+    fc.integer({ min: -20 * 365 * DAY_MS, max: 20 * 365 * DAY_MS }),
+  );
+  const phase = fc.record({ stepMs, restart: fc.boolean(), passMs: fc.integer({ min: 0, max: 40 * MINUTE_MS }) });
+
+  test('no step of the wall clock, with or without restarts, makes a stream later than one whole wait, nor earlier than its source allows while it runs (I10)', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 30 }),
+        fc.option(fc.integer({ min: 1, max: 90 }), { nil: undefined }),
+        fc.array(phase, { minLength: 1, maxLength: 5 }),
+        async (intervalMin, statedMin, phases) => {
+          const world = openWorld();
+          const waitMs = (statedMin ?? intervalMin) * MINUTE_MS;
+          const one = named('one', { schedule: every(intervalMin * MINUTE_MS) });
+          const begin = async () => {
+            const scheduler = schedulerOf(world, () =>
+              Promise.resolve(
+                statedMin === undefined
+                  ? {}
+                  : { outcome: 'yielded', code: 'rate_limited', resumeAtMs: world.clock.now() + waitMs },
+              ),
+            );
+            const beganMs = world.clock.monotonic();
+            return { ...scheduler, beganMs, ...(await scheduler.begin(one)) };
+          };
+          const look = async (since: Awaited<ReturnType<typeof begin>>, endMs: number): Promise<void> => {
+            await since.stop();
+            const times = [since.beganMs, ...since.startsOf('one'), endMs];
+            const gapsMs = times.slice(1).map((atMs, index) => atMs - (times[index] ?? 0));
+            // One step of the test's clock of slack: it wakes nobody in between.
+            for (const gapMs of gapsMs) expect(gapMs).toBeLessThanOrEqual(waitMs + MINUTE_MS);
+            for (const gapMs of gapsMs.slice(1, -1)) expect(gapMs).toBeGreaterThanOrEqual(waitMs);
+          };
+          let running = await begin();
+          for (const { stepMs: byMs, restart, passMs } of phases) {
+            await pass(world.clock, passMs, MINUTE_MS);
+            if (restart) await look(running, world.clock.monotonic());
+            world.clock.stepWall(byMs);
+            if (restart) running = await begin();
+          }
+          await pass(world.clock, waitMs + MINUTE_MS, MINUTE_MS);
+          expect(running.starts.length).toBeGreaterThan(0);
+          await look(running, world.clock.monotonic());
+        },
+      ),
+      { numRuns: 60 },
+    );
+  }, 60_000);
+
+  test('a wall clock stepped while a run that was told to wait is written down changes nothing of the wait', async () => {
+    for (const byMs of [5 * HOUR_MS, -5 * HOUR_MS]) {
+      const world = openWorld();
+      const { begin, startsOf } = schedulerOf(world, async () => {
+        const endedAtMs = world.clock.now();
+        await world.clock.turn();
+        world.clock.stepWall(byMs);
+        return { outcome: 'yielded', code: 'rate_limited', endedAtMs, resumeAtMs: endedAtMs + HOUR_MS };
+      });
+      const { stop } = await begin(named('one', { schedule: every(MINUTE_MS) }));
+      await pass(world.clock, 61 * MINUTE_MS, MINUTE_MS);
+      await stop();
+      expect(startsOf('one').map((atMs) => Math.round(atMs / MINUTE_MS))).toEqual([0, 60]);
+    }
+  });
+
+  test('a cron schedule comes at its next time after the wall clock was set back', async () => {
+    const world = openWorld();
+    const one = named('one', { schedule: { kind: 'cron', cron: '0 * * * *', timeZone: 'UTC' } });
+    const first = await schedulerOf(world).begin(one);
+    await pass(world.clock, 5000);
+    await first.stop();
+    world.clock.stepWall(-365 * DAY_MS);
+    const later = schedulerOf(world);
+    const second = await later.begin(one);
+    await pass(world.clock, HOUR_MS + MINUTE_MS, 10_000);
+    await second.stop();
+    expect(later.starts).toHaveLength(1);
   });
 });
 

@@ -4,7 +4,7 @@ import type { StreamRef } from '#core/names.ts';
 import type { Run, StreamStore } from '#core/store.ts';
 import { streamsOf, type Connection } from './connection.ts';
 import { FairQueue } from './fair-queue.ts';
-import { nextDueMs } from './next-due.ts';
+import { nextDue, plannedMs } from './next-due.ts';
 
 export interface SchedulerLimits {
   readonly runsMax: number;
@@ -35,7 +35,7 @@ export interface SchedulerOptions {
 
 const IDLE_MS_MAX = 60_000;
 const RETRY_AFTER_ERROR_MS = 5000;
-const RESUME_MS_MAX = 24 * 60 * 60_000; // longest wait that a source's own word is believed for across a restart
+const STATED_WAIT_MS_MAX = 24 * 60 * 60_000; // longest wait that a source's own word is believed for across a restart
 
 /** Decides which due stream runs next: fair across tenants, at most so many at once per connector type and in all. */
 export class Scheduler {
@@ -50,33 +50,28 @@ export class Scheduler {
     this.#fair = new FairQueue(options.limits.sliceMs);
   }
 
-  /** Reads when each stream was due. A time further away than its schedule allows (a clock was stepped) counts as due then. */
+  /** Reads when each stream was due. What is left of a wait is never more than the whole of it, however far the clock was set back. */
   async load(connections: readonly Connection[]): Promise<void> {
-    const { clock, random } = this.#options.env;
+    const { clock } = this.#options.env;
     for (const connection of connections.filter(({ enabled }) => enabled)) {
       for (const stream of streamsOf(connection)) {
         const of: StreamRef = { tenant: connection.tenant, connection: connection.connection, stream };
         const state = await this.#options.streams.get(of);
         const nowMs = clock.now();
-        const latestMs = nextDueMs(
-          { outcome: 'succeeded', code: undefined, resumeAtMs: undefined, failures: 0 },
-          connection.schedule,
-          nowMs,
-          random,
-        );
-        // Without failures a time beyond the schedule is one that the source has asked for (P10).
-        const boundMs = state?.failures === 0 ? Math.max(latestMs, nowMs + RESUME_MS_MAX) : latestMs;
-        const dueAtMs = Math.min(state?.dueAtMs ?? nowMs, boundMs);
+        const longestMs =
+          state?.statedWaitMs === undefined
+            ? plannedMs(connection.schedule, nowMs) - nowMs
+            : Math.min(state.statedWaitMs, STATED_WAIT_MS_MAX);
         const task: Task = {
           connection,
           of,
           dueMs: 0,
-          dueAtMs,
+          dueAtMs: nowMs,
           failures: state?.failures ?? 0,
           running: false,
           woken: false,
         };
-        this.#plan(task, dueAtMs);
+        this.#plan(task, Math.min(Math.max(0, (state?.dueAtMs ?? nowMs) - nowMs), longestMs), nowMs);
         this.#tasks.push(task);
       }
     }
@@ -91,7 +86,7 @@ export class Scheduler {
     const task = this.#find(of);
     if (task === undefined) return;
     task.woken = task.running;
-    this.#plan(task, this.#options.env.clock.now());
+    this.#plan(task, 0);
     this.#changed.abort();
   }
 
@@ -121,7 +116,7 @@ export class Scheduler {
       const run = this.#runTask(task, stop).finally(() => {
         this.#runs.delete(run);
         task.running = false;
-        if (task.woken) this.#plan(task, this.#options.env.clock.now());
+        if (task.woken) this.#plan(task, 0);
         task.woken = false;
         this.#changed.abort();
       });
@@ -150,28 +145,30 @@ export class Scheduler {
       const run = await pull(task.connection, task.of.stream, stop);
       task.failures = run.outcome === 'failed' ? task.failures + 1 : 0;
       const outcome = run.outcome === 'running' ? 'failed' : run.outcome;
-      const dueAtMs = nextDueMs(
+      // Both ends of the wait by the clock of the run: one that was set since then changes nothing of its length (I10).
+      const endedAtMs = run.endedAtMs ?? env.clock.now();
+      const due = nextDue(
         { outcome, code: run.code, resumeAtMs: run.resumeAtMs, failures: task.failures },
         task.connection.schedule,
-        env.clock.now(),
+        endedAtMs,
         env.random,
       );
-      this.#plan(task, dueAtMs);
-      await streams.schedule(task.of, dueAtMs, task.failures);
+      const waitMs = Math.max(0, due.atMs - endedAtMs);
+      this.#plan(task, waitMs);
+      await streams.schedule(task.of, task.dueAtMs, task.failures, due.stated ? Math.ceil(waitMs) : undefined);
     } catch (error) {
       // A run reports the source's failures itself; what arrives here is ours: a store that cannot write, a second puller.
       const fault = toFault(error);
       if (fault.code !== 'already_running') onError(`${task.of.connection}/${task.of.stream}: ${fault.message}`);
-      this.#plan(task, env.clock.now() + RETRY_AFTER_ERROR_MS);
+      this.#plan(task, RETRY_AFTER_ERROR_MS);
     } finally {
       this.#fair.charge(task.of.tenant, env.clock.monotonic() - startMs);
     }
   }
 
-  #plan(task: Task, dueAtMs: number): void {
-    const { clock } = this.#options.env;
-    task.dueAtMs = dueAtMs;
-    task.dueMs = clock.monotonic() + Math.max(0, dueAtMs - clock.now());
+  #plan(task: Task, waitMs: number, nowMs = this.#options.env.clock.now()): void {
+    task.dueAtMs = Math.ceil(nowMs + waitMs);
+    task.dueMs = this.#options.env.clock.monotonic() + waitMs;
   }
 
   #idleMs(): number {

@@ -182,9 +182,10 @@ export class SinkHealth {
 
   /** Closes the gate until `work` has ended. */
   #close(work: Promise<void>): void {
-    const gate = work.then(() => {
+    const open = (): void => {
       if (this.#gate === gate) this.#gate = undefined;
-    });
+    };
+    const gate: Promise<void> = work.then(open, open);
     this.#gate = gate;
   }
 

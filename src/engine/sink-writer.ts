@@ -79,7 +79,7 @@ export class SinkWriter {
       timeoutMs,
       graceMs: DELIVERY_LIMITS.graceMs,
       stop: this.#at.signal,
-      call: (signal) => sink.write(entries, signal),
+      call: (signal) => sink.write([...entries], signal), // a copy: what a sink does to its list must not change what is judged
     });
     const tookMs = clock.monotonic() - startMs;
     if (ended.state === 'value' && ended.value.length === entries.length) {
@@ -107,7 +107,7 @@ export class SinkWriter {
   #hang(back: Promise<unknown>): Promise<unknown> {
     this.#hanging = back;
     void back.then(() => {
-      this.#hanging = undefined;
+      if (this.#hanging === back) this.#hanging = undefined;
     });
     return back;
   }
@@ -157,8 +157,19 @@ function asSinkFault(fault: Fault): Fault {
   return UPSTREAM_CODES.has(fault.code) ? new Fault('sink_unavailable', fault.message, { cause: fault }) : fault;
 }
 
-function ofSink(result: WriteResult): WriteResult {
-  return 'fault' in result ? { ...result, fault: asSinkFault(result.fault) } : result;
+/** Sinks may be written without types: a result that is none of the four says nothing, and must not count as settled (I3). */
+function ofSink(result: WriteResult | undefined): WriteResult {
+  switch (result?.outcome) {
+    case 'written':
+    case 'stale':
+      return result;
+    case 'retry':
+    case 'reject':
+      return { outcome: result.outcome, fault: asSinkFault(toFault(result.fault)) };
+    case undefined:
+    default:
+      return { outcome: 'retry', fault: new Fault('sink_unavailable', 'the sink gave a result that is none') };
+  }
 }
 
 async function reapply(sink: BuiltInSink, entries: readonly LogEntry[]): Promise<'committed'> {

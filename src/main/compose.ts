@@ -12,7 +12,7 @@ import { openSqliteStorage, type SqliteStorage } from '#storage/sqlite/storage.t
 import type { Logger } from '#telemetry/logger.ts';
 import type { Metrics } from '#telemetry/metrics.ts';
 import { createRedactor, type Redactor } from '#telemetry/redaction.ts';
-import { openDisk } from './disk.ts';
+import { makeRoom, openDisk } from './disk.ts';
 import { readHeartbeat, readInstance, writeHeartbeat } from './instance-file.ts';
 import { bindSinks, type SinkDefinitions } from './sinks.ts';
 
@@ -39,6 +39,7 @@ export interface ComposeOptions {
 /** Opens the data and joins everything to it. Nothing runs yet. */
 export function openPlatform(options: ComposeOptions): Platform {
   const { config, env, redactor } = options;
+  makeRoom(config.dataDirectory);
   const storage = openStorage(config.dataDirectory, options);
   const connections = config.connections.map((connection) => toConnection(connection, options));
   const store = { ...storage.store, deadLetters: countLetters(storage.store.deadLetters, options.metrics) };

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { statSync } from 'node:fs';
+import { existsSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { open, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Disk } from '#core/disk.ts';
@@ -7,6 +7,7 @@ import { Fault } from '#core/fault.ts';
 
 const BALLAST_FILE = 'ballast';
 const PRIVATE = 0o600;
+const OPEN_BYTES = 4 * 1024 ** 2; // room that a start needs: locks, migrations, the first commits
 // Each step waits for its own sync: one of 64 MiB would hold up the log's for as long.
 const STEP_BYTES = 1024 ** 2;
 
@@ -32,6 +33,14 @@ export function openDisk(directory: string): Disk {
     },
     releaseBallast: () => rm(file, { force: true }),
   };
+}
+
+/** Called before the data is opened: on a disk without room not even the lock could be taken. Housekeeping writes the ballast again later. */
+export function makeRoom(directory: string): void {
+  const file = join(directory, BALLAST_FILE);
+  if (!existsSync(file)) return;
+  const { bavail, bsize } = statfsSync(directory);
+  if (bavail * bsize < OPEN_BYTES) rmSync(file, { force: true });
 }
 
 /** Appends to what is there, so that a write that was cut off goes on; what is beyond `bytes` (a setting that was lowered) goes. */

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { Fault } from '#core/fault.ts';
 import { parseHeartbeat, type Heartbeat } from '#engine/heartbeat.ts';
 
 const INSTANCE_FILE = 'instance.json';
@@ -35,8 +36,15 @@ export function readHeartbeat(data: string): Heartbeat | undefined {
 
 /** A reader sees the old file or the new one, never half of it. */
 function writeWhole(file: string, text: string): void {
-  writeFileSync(`${file}.new`, text, { mode: PRIVATE });
-  renameSync(`${file}.new`, file);
+  try {
+    writeFileSync(`${file}.new`, text, { mode: PRIVATE });
+    renameSync(`${file}.new`, file);
+  } catch (error) {
+    rmSync(`${file}.new`, { force: true });
+    const full = error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+    if (!full) throw error;
+    throw new Fault('storage_full', `${file}: no room on the disk`, { cause: error, details: { place: file } });
+  }
 }
 
 function readJson(file: string): unknown {

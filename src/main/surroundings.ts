@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { PrivateFile, Surroundings } from '#cli/host.ts';
 import { Fault } from '#core/fault.ts';
@@ -60,8 +60,11 @@ function tooLarge(what: string, bytesMax: number): Fault {
   return new Fault('input_invalid', `${what} has more than ${bytesMax} bytes`);
 }
 
+/** Written beside its place and moved there when it is whole: what `replace` replaces stays until then. */
 function createPrivate(path: string, replace: boolean): PrivateFile {
-  const fd = openNew(path, replace);
+  const unfinished = `${path}.new`;
+  if (!replace && existsSync(path)) throw new Fault('input_invalid', `${path} is there already; --force replaces it`);
+  const fd = openNew(unfinished);
   return {
     path,
     write(text) {
@@ -72,23 +75,22 @@ function createPrivate(path: string, replace: boolean): PrivateFile {
         throw new Fault('storage_full', `${path} cannot be written`, { cause: error, details: { place: path } });
       }
     },
-    close: () => closeSync(fd),
+    close() {
+      closeSync(fd);
+      renameSync(unfinished, path);
+    },
     abandon() {
       closeSync(fd);
-      rmSync(path, { force: true });
+      rmSync(unfinished, { force: true });
     },
   };
 }
 
-function openNew(path: string, replace: boolean): number {
+function openNew(path: string): number {
   try {
-    const fd = openSync(path, replace ? 'w' : 'wx', PRIVATE);
-    // A file that is replaced had its own mode.
-    if (replace) chmodSync(path, PRIVATE);
-    return fd;
+    rmSync(path, { force: true }); // of an export that was killed
+    return openSync(path, 'wx', PRIVATE);
   } catch (error) {
-    const there = error instanceof Error && 'code' in error && error.code === 'EEXIST';
-    const why = there ? 'is there already; --force replaces it' : 'cannot be written';
-    throw new Fault('input_invalid', `${path} ${why}`, { cause: error });
+    throw new Fault('input_invalid', `${path} cannot be written`, { cause: error });
   }
 }

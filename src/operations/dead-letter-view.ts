@@ -9,6 +9,7 @@ import {
   PULL_STAGE,
   type DeadLetter,
   type DeadLetterFilter,
+  type DeadLetterGroup,
 } from '#core/dead-letter.ts';
 import { EVENT_LIMITS } from '#core/event.ts';
 import { FAULTS, Fault, type FaultCode } from '#core/fault.ts';
@@ -134,17 +135,13 @@ export async function countByReason(
   filter: DeadLetterFilter,
 ): Promise<{
   readonly matched: number;
-  readonly queued: number;
-  readonly raw: number;
   readonly by_reason: z.infer<typeof reasonCount>[];
+  readonly groups: readonly DeadLetterGroup[];
 }> {
   const groups = await ctx.store.deadLetters.groups(filter);
-  const sum = (of: (group: (typeof groups)[number]) => number): number =>
-    groups.reduce((total, group) => total + of(group), 0);
   return {
-    matched: sum(({ count }) => count),
-    queued: sum(({ queued }) => queued),
-    raw: sum(({ stage, count }) => (stage === PULL_STAGE ? count : 0)),
+    groups,
+    matched: groups.reduce((sum, { count }) => sum + count, 0),
     by_reason: groups
       .slice(0, GROUPS_SHOWN_MAX)
       .map(({ stage, connection, code, count }) => ({ sink: stage, connector: connection, code, count })),

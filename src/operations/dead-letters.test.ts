@@ -142,6 +142,21 @@ describe('show', () => {
 });
 
 describe('replay', () => {
+  test('leaves letters of a sink that nobody delivers to where they are, and says why', async () => {
+    const { ask, engine, context, letters } = await withLetters();
+    const without = new Proxy(engine, {
+      get: (of, name) => {
+        if (name === 'sinks') return async () => (await of.sinks()).filter((sink) => sink.name !== 'crm');
+        const member: unknown = Reflect.get(of, name, of);
+        return typeof member === 'function' ? (member.bind(of) as unknown) : member;
+      },
+    });
+    const answer = await ask(replayDeadLetters, { sink: 'crm' }, { ...context, engine: without });
+    expect(answer).toMatchObject({ matched: 2, queued: 0, not_replayable: 2 });
+    expect(answer.hint).toContain('2 are of sinks that are not delivered to');
+    expect((await letters({ sink: 'crm' })).map(({ state }) => state)).toEqual(['dead', 'dead']);
+  });
+
   test('offers the same event again; taken, its letter is gone, and a second replay finds nothing to do', async () => {
     const { ask, idOf, crm, until, letters, payloadOf, code } = await withLetters();
     const id = await idOf('p1', 'crm');

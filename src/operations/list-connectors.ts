@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { connectorView, worstFirst } from './connector-view.ts';
-import { defineOperation, schemaVersion, SCHEMA_VERSION } from './operation.ts';
+import { defineOperation, schemaVersion, SCHEMA_VERSION, type OperationContext } from './operation.ts';
 import { connector, type ConnectorView } from './shapes.ts';
 
 const NAMED_MAX = 3; // connectors in one sentence
@@ -21,9 +21,18 @@ export const listConnectors = defineOperation({
     const mine = ctx.engine.connections.filter((connection) => ctx.tenants.includes(connection.tenant));
     const connectors = await Promise.all(mine.map((connection) => connectorView(ctx, connection)));
     connectors.sort(worstFirst);
-    return { schemaVersion: SCHEMA_VERSION, summary: summarise(connectors), connectors };
+    const summary = [summarise(connectors), ...(await sinkTrouble(ctx))].join(' ');
+    return { schemaVersion: SCHEMA_VERSION, summary, connectors };
   },
 });
+
+/** Connectors that are well are no use while what they bring goes nowhere. */
+async function sinkTrouble({ engine }: OperationContext): Promise<readonly string[]> {
+  const inTrouble = (await engine.sinks()).filter(({ state }) => state === 'waiting' || state === 'refusing');
+  if (inTrouble.length === 0) return [];
+  const named = inTrouble.map(({ name, state }) => `${name} ${state === 'waiting' ? 'is out' : 'refuses everything'}`);
+  return [`But sink ${enumerate(named)}: see weir sink list.`];
+}
 
 /** "2 of 9 connectors need attention: slack degraded (p95 …), teams down (…)." */
 export function summarise(connectors: readonly ConnectorView[]): string {

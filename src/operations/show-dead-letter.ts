@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { deadLetterClassOf, PULL_STAGE, type DeadLetterClass, type DeadLetterDetail } from '#core/dead-letter.ts';
-import { Fault } from '#core/fault.ts';
+import { FAULTS, Fault } from '#core/fault.ts';
 import type { JsonValue } from '#core/json.ts';
 import { letter, letterId, lettersMissing, toLetterView } from './dead-letter-view.ts';
 import { defineOperation, schemaVersion, SCHEMA_VERSION } from './operation.ts';
@@ -38,7 +38,10 @@ export const showDeadLetter = defineOperation({
       schemaVersion: SCHEMA_VERSION,
       ...toLetterDetail(found),
       replayable: stage !== PULL_STAGE,
-      hint: new Fault(code, message, { details: { connection, sink: stage, limit: 'a limit' } }).hint,
+      hint:
+        FAULTS[code].retry === 'never'
+          ? new Fault(code, message, { details: { connection, sink: stage, limit: 'a limit' } }).hint
+          : 'It failed each time, while the other side took other calls.',
       next_step: nextStepOf(found),
     };
   },

@@ -126,6 +126,29 @@ describe('resume', () => {
 });
 
 describe('reread', () => {
+  test('that would fill the queue is refused, unless whoever asks accepts that', async () => {
+    const { ask, code, pull, engine, context } = withSink();
+    await pull('a', 'b', 'c');
+    const small = {
+      engine: new Proxy(engine, {
+        get: (of, name) => {
+          if (name === 'queue')
+            return async () => {
+              const view = await of.queue();
+              return { ...view, limits: { ...view.limits, eventsMax: 3 } };
+            };
+          const member: unknown = Reflect.get(of, name, of);
+          return typeof member === 'function' ? (member.bind(of) as unknown) : member;
+        },
+      }),
+    };
+    expect(await code(rereadSink, { name: 'crm', from: 'oldest' }, small)).toBe('input_invalid');
+    expect((await ask(listSinks, {}, { ...context, ...small })).sinks.find(({ name }) => name === 'crm')).toMatchObject(
+      { lag: 0 },
+    );
+    expect(await code(rereadSink, { name: 'crm', from: 'oldest', accept_backlog: true }, small)).toBe('done');
+  });
+
   test('says in a dry run how many events it would read and moves nothing, then does exactly that', async () => {
     const { ask, pull, script, until, clock } = withSink();
     await pull('a', 'b');

@@ -112,6 +112,10 @@ export const rereadSink = defineOperation({
     name: sinkName,
     from: z.string().max(40).describe('oldest, newest, or a time: RFC 3339 or an age such as 2h'),
     dry_run: z.boolean().default(false).describe('only count'),
+    accept_backlog: z
+      .boolean()
+      .default(false)
+      .describe('even when so many events wait then that pulls pause and webhooks are refused'),
   }),
   output: z.object({
     schemaVersion,
@@ -121,9 +125,14 @@ export const rereadSink = defineOperation({
     entries: z.int().describe('events it has to read now; in a dry run, would have to'),
     skipped: z.int().describe('unread events it passes over for good'),
   }),
-  async run(ctx, { name, from, dry_run: dryRun }) {
+  async run(ctx, { name, from, dry_run: dryRun, accept_backlog: accepted }) {
     const { lag } = await findSink(ctx, name);
-    const entries = await ctx.log.rewind(name, toReadFrom(from, ctx.env.clock.now()), { dryRun });
+    const readFrom = toReadFrom(from, ctx.env.clock.now());
+    let entries = await ctx.log.rewind(name, readFrom, { dryRun: true });
+    if (!dryRun) {
+      if (!accepted) await demandRoom(ctx, name, entries);
+      entries = await ctx.log.rewind(name, readFrom);
+    }
     return {
       schemaVersion: SCHEMA_VERSION,
       dry_run: dryRun,
@@ -134,6 +143,16 @@ export const rereadSink = defineOperation({
     };
   },
 });
+
+/** What a sink reads again waits in the queue like anything new, and what fills the queue stops every tenant's pulls. */
+async function demandRoom(ctx: OperationContext, name: string, entries: number): Promise<void> {
+  const { limits } = await ctx.engine.queue();
+  if (entries < limits.eventsMax) return;
+  throw new Fault(
+    'input_invalid',
+    `${entries} events would wait for ${name}, and queue.max_size is ${limits.eventsMax}: pulls would pause and webhooks be refused until it has caught up. Choose a later point, raise queue.max_size, or say accept_backlog (--accept-backlog)`,
+  );
+}
 
 export const removeSink = defineOperation({
   name: 'sinks.remove',

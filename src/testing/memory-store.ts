@@ -78,8 +78,8 @@ function streamStore(log: LogModel): StreamStore {
     async list(of) {
       return [...log.streams.values()].filter(isOf(of));
     },
-    async schedule(of, dueAtMs, failures) {
-      log.streams.set(streamKeyOf(of), { ...log.stateOf(of), dueAtMs, failures });
+    async schedule(of, dueAtMs, failures, statedWaitMs) {
+      log.streams.set(streamKeyOf(of), { ...log.stateOf(of), dueAtMs, failures, statedWaitMs });
     },
   };
 }

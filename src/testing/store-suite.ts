@@ -134,6 +134,20 @@ function keepsStreams(openHarness: OpenHarness): void {
       expect(await session.store.streams.list(WIKI)).toEqual([expected]);
     }));
 
+  it('how long a source asked to wait is kept over a restart and a checkpoint, and forgotten with the next schedule', () =>
+    withStorage(openHarness, async (session) => {
+      const stated = async (): Promise<number | undefined> =>
+        (await session.store.streams.get(SAMPLE_STREAM))?.statedWaitMs;
+      await session.store.streams.schedule(SAMPLE_STREAM, 5_000, 0, 3_600_000);
+      await session.log.append({ events: samples(1), checkpoint: await checkpointOf(session, 'one') });
+      await session.crash();
+      expect(await stated()).toBe(3_600_000);
+      await session.store.streams.schedule(SAMPLE_STREAM, 6_000, 0, 0);
+      expect(await stated()).toBe(0);
+      await session.store.streams.schedule(SAMPLE_STREAM, 7_000, 1);
+      expect(await stated()).toBeUndefined();
+    }));
+
   it('a cursor of null is a cursor', () =>
     withStorage(openHarness, async (session) => {
       await session.log.append({ events: [], checkpoint: await checkpointOf(session, null) });

@@ -3,10 +3,14 @@
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
+import { expect } from 'vitest';
+import type { Event } from '#core/event.ts';
+import { toFault } from '#core/fault.ts';
+import { openSqliteStorage } from '#storage/sqlite/storage.ts';
 import { underLoad } from './crash-scenarios.ts';
 import { withCopy } from './evidence.ts';
-import { eventOf, SENT } from './known-event.ts';
-import { pause } from './process-env.ts';
+import { eventOf, SENT, TENANT } from './known-event.ts';
+import { pause, processEnv } from './process-env.ts';
 import { randomBetween, withScene, type Scene } from './scene.ts';
 import { NotReady } from './server-process.ts';
 import { until } from './weir-process.ts';
@@ -18,6 +22,7 @@ const SECTOR_BYTES = 512;
 const REQUESTS_PER_FILL = 60;
 const TEXT_BYTES = 300;
 const SETTLE_MS_MAX = 3000;
+const PAGE_ROWS = 1000;
 
 export interface Damage {
   readonly file: typeof DATA_FILE | typeof LOG_FILE;
@@ -31,9 +36,11 @@ export interface Verdict {
   readonly damage: Damage;
   /** Exit code, of the start or of the SIGTERM after it. */
   readonly code: number | NodeJS.Signals;
-  /** Of what was acknowledged, where the process ran on and its tables can be read: gone, and not as it was sent. */
+  /** Of what was acknowledged, where the process ran on and its tables can be read: gone. */
   readonly lost: number;
+  /** Events that the timeline shows, and documents that the library holds, not as they were sent. */
   readonly altered: number;
+  readonly alteredInLibrary: number;
   /** Altered events that reached the external sink, whatever became of the process. */
   readonly alteredOutside: number;
 }
@@ -96,8 +103,10 @@ async function startOn(damage: Damage, scene: Scene, index: number): Promise<Ver
   const world = await World.open();
   try {
     const code = await runUntilSettled(scene, data, world);
-    const { lost, altered } = code === 0 ? withCopy(data, (db) => compare(db, scene)) : { lost: 0, altered: 0 };
-    return { damage, code, lost, altered, alteredOutside: world.changed.length };
+    const none = { lost: 0, alteredInLibrary: 0 };
+    const stored = code === 0 ? withCopy(data, (db) => compare(db, scene)) : none;
+    const altered = code === 0 ? (await shown(data)).filter((event) => isAltered(event)).length : 0;
+    return { damage, code, ...stored, altered, alteredOutside: world.changed.length };
   } finally {
     world.close();
     rmSync(data, { recursive: true });
@@ -122,22 +131,50 @@ async function runUntilSettled(scene: Scene, data: string, world: World): Promis
   }
 }
 
-function compare(db: DatabaseSync, { sender }: Scene): { lost: number; altered: number } {
-  const rows = rowsOf(db, 'SELECT event_id, payload FROM timeline');
+function compare(db: DatabaseSync, { sender }: Scene): { lost: number; alteredInLibrary: number } {
+  const rows = rowsOf(db, 'SELECT event_id FROM timeline');
   const documents = rowsOf(db, 'SELECT key, version, text FROM doc');
-  if (rows === undefined || documents === undefined) return { lost: 0, altered: 0 };
-  const payloads = new Map(rows.map((row) => [row['event_id'], row['payload']]));
+  if (rows === undefined || documents === undefined) return { lost: 0, alteredInLibrary: 0 };
+  const ids = new Set(rows.map((row) => row['event_id']));
   const docs = new Map(documents.map((row) => [row['key'], row]));
   let lost = 0;
-  let altered = 0;
+  let alteredInLibrary = 0;
   for (const { key, version } of sender.acknowledged()) {
-    const { event, payload } = eventOf(SENT, key, version);
-    const found = payloads.get(event.id);
     const doc = docs.get(key);
-    if (found === undefined || doc === undefined || Number(doc['version']) < version) lost += 1;
-    else if (found !== payload || doc['text'] !== eventOf(SENT, key, Number(doc['version'])).event.text) altered += 1;
+    const newest = Number(doc?.['version']);
+    if (!ids.has(eventOf(SENT, key, version).event.id) || doc === undefined || newest < version) lost += 1;
+    else if (doc['text'] !== eventOf(SENT, key, newest).event.text) alteredInLibrary += 1;
   }
-  return { lost, altered };
+  return { lost, alteredInLibrary };
+}
+
+/** The timeline as people see it, up to where it refuses to show more. */
+async function shown(data: string): Promise<Event[]> {
+  const events: Event[] = [];
+  const storage = openSqliteStorage({ data, clock: processEnv().clock });
+  try {
+    for (let before: string | undefined, more = true; more;) {
+      const { timeline } = storage.store;
+      const page = await timeline.query({
+        tenants: [TENANT],
+        limit: PAGE_ROWS,
+        ...(before === undefined ? {} : { before }),
+      });
+      events.push(...page.rows.map(({ event }) => event));
+      before = page.next;
+      more = before !== undefined;
+    }
+  } catch (error) {
+    expect(toFault(error).code).toBe('storage_broken');
+    expect(storage.broken()?.code).toBe('storage_broken');
+  } finally {
+    storage.close();
+  }
+  return events;
+}
+
+function isAltered(event: Event): boolean {
+  return JSON.stringify(event) !== eventOf(SENT, event.key, event.version).payload;
 }
 
 /** Undefined: SQLite says that it is damaged. The process ran on because it read nothing there. */

@@ -3,8 +3,8 @@
 // What is written below POWER_CUT_DIR is remembered as it was before, until a sync of that file (names: a sync of their directory).
 // At the POWER_CUT_AFTERth change a random part of what is not synced is undone, in sectors of 512 bytes, and the process ends with
 // code 77. A sector keeps some prefix of the writes it got: a newer write never survives an older one of the same bytes.
-// SYNC_FAILS_AT=n lets the nth sync of a write-ahead log fail with EIO; later ones, of any file, say that all is well and sync nothing,
-// and what was lost by that is undone when the process ends. Chance comes from POWER_CUT_SEED alone.
+// SYNC_FAILS_AT=n lets the nth sync of the file SYNC_FAILS_OF fail with EIO; later ones, of any file, say that all is well and sync
+// nothing, and what was lost by that is undone when the process ends. Chance comes from POWER_CUT_SEED alone.
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -35,7 +35,7 @@ static size_t change_count;
 static long operations, cut_after, syncs, sync_fails_at;
 static int sync_failed;
 static uint64_t chance;
-static char directory[4096];
+static char directory[4096], failing_file[256];
 static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
@@ -47,6 +47,7 @@ __attribute__((constructor)) static void begin(void) {
   if (text) snprintf(directory, sizeof directory, "%s/", text);
   cut_after = number_of("POWER_CUT_AFTER");
   sync_fails_at = number_of("SYNC_FAILS_AT");
+  if ((text = getenv("SYNC_FAILS_OF"))) snprintf(failing_file, sizeof failing_file, "/%s", text);
   chance = (uint64_t)number_of("POWER_CUT_SEED") * 0x9e3779b97f4a7c15ULL + 1;
 }
 
@@ -59,6 +60,11 @@ static int ours(const char *path) {
   size_t length = strlen(path);
   return directory[0] && strncmp(path, directory, strlen(directory)) == 0 && !strstr(path, "/.cut-")
     && !(length > 4 && strcmp(path + length - 4, "-shm") == 0); // the index of the log: rebuilt, never trusted
+}
+
+static int is_failing(const char *path) {
+  size_t length = strlen(path), tail = strlen(failing_file);
+  return sync_fails_at && length > tail && strcmp(path + length - tail, failing_file) == 0;
 }
 
 static int name_of(int fd, char *path) {
@@ -155,7 +161,7 @@ static int sync_file(int fd) {
   if (S_ISDIR(now.st_mode)) forget(of_names, path);
   else if (ours(path)) {
     count_operation();
-    if (sync_fails_at && strstr(path, "-wal") && ++syncs == sync_fails_at) { sync_failed = 1; errno = EIO; result = -1; }
+    if (is_failing(path) && ++syncs == sync_fails_at) { sync_failed = 1; errno = EIO; result = -1; }
     else if (!sync_failed) forget(of_file, &now.st_ino);
   }
   pthread_mutex_unlock(&lock);

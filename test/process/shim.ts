@@ -38,13 +38,14 @@ export interface ShimOptions {
   readonly seed: number;
   /** At which change to the data the power goes. */
   readonly cutAfter?: number;
-  /** Which sync fails with EIO. */
+  /** Which sync of `syncFailsOf` fails with EIO. */
   readonly syncFailsAt?: number;
+  readonly syncFailsOf?: 'weir.sqlite' | 'weir.sqlite-wal';
 }
 
 export function shimEnv(
   library: string,
-  { data, seed, cutAfter = 0, syncFailsAt = 0 }: ShimOptions,
+  { data, seed, cutAfter = 0, syncFailsAt = 0, syncFailsOf = 'weir.sqlite-wal' }: ShimOptions,
 ): Record<string, string> {
   return {
     LD_PRELOAD: library,
@@ -52,5 +53,6 @@ export function shimEnv(
     POWER_CUT_SEED: String(seed),
     POWER_CUT_AFTER: String(cutAfter),
     SYNC_FAILS_AT: String(syncFailsAt),
+    SYNC_FAILS_OF: syncFailsOf,
   };
 }

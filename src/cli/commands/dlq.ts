@@ -21,6 +21,7 @@ export interface LetterFlags extends GlobalFlags {
 
 interface ListFlags extends LetterFlags {
   readonly limit: number;
+  readonly before?: number;
   readonly group?: boolean;
 }
 
@@ -33,12 +34,14 @@ export function filterOf({ connector, sink, code, class: whose, key, state }: Le
   return given({ connector, sink, code, class: whose, key, state });
 }
 
+const pageOf = (flags: ListFlags) => ({ ...filterOf(flags), ...given({ limit: flags.limit, before: flags.before }) });
+
 export function list(host: CliHost, flags: ListFlags): Promise<number> {
   const { terminal } = host;
   const filter = filterOf(flags);
   return withSession(host, flags, async (session) => {
     if (terminal.json && flags.group !== true) {
-      terminal.document(await session.call(listDeadLetters, { ...filter, limit: flags.limit }));
+      terminal.document(await session.call(listDeadLetters, pageOf(flags)));
       return EXIT.done;
     }
     const { total, groups, ...rest } = await session.call(groupDeadLetters, filter);
@@ -47,10 +50,11 @@ export function list(host: CliHost, flags: ListFlags): Promise<number> {
     else {
       showGroups(terminal, groups);
       if (flags.group === true) return EXIT.done;
-      const { items } = await session.call(listDeadLetters, { ...filter, limit: flags.limit });
+      const { items, next_before: before } = await session.call(listDeadLetters, pageOf(flags));
       terminal.line();
       showLetters(terminal, items);
-      if (total > items.length) terminal.note(`${items.length} of ${total} letters shown; --limit shows more.`);
+      if (before !== null)
+        terminal.note(`${items.length} of ${total} letters shown; --before ${before} shows older ones.`);
     }
     return EXIT.done;
   });

@@ -61,7 +61,7 @@ function toSetting(text: string): [string, JsonValue] {
   if (at < 1)
     throw new Fault('input_invalid', '--set takes a setting and its value: --set url=https://crm.example.com');
   const [name, value] = [text.slice(0, at), text.slice(at + 1)];
-  if (isSensitiveName(name) && !/^\$\{[^}]+\}$/.test(value))
+  if (isSensitiveName(name) && !/^\$\{(?:\w+|file:[^}]+)\}$/.test(value))
     throw new Fault('input_invalid', `${name} is a secret: give --secret-env with the variable that holds it`);
   // A number that YAML would not keep as it is written is text: an account number, a code with leading zeros.
   return [name, numberProblem(value) === undefined ? plainScalar(value) : value];

@@ -32,16 +32,17 @@ export function list(host: CliHost, flags: GlobalFlags): Promise<number> {
     );
     for (const { name, fault, suspects, state } of answer.sinks) {
       if (fault !== null) terminal.line(`${fit(name)}: ${fit(fault.message)} (${fit(fault.hint)}) [${fault.code}]`);
-      for (const { key, tenant, attempts } of suspects)
+      // While it takes nothing at all, no event is suspected more than another.
+      for (const { key, tenant, attempts } of state === 'delivering' ? suspects : [])
         terminal.line(
           `${fit(name)}: ${fit(key)} of tenant ${fit(tenant)} fails while others do not, ${attempts} tries`,
         );
       if (state === 'detached')
         terminal.line(
-          `${fit(name)}: holds events back for a sink that is not configured; weir sink remove ${fit(name)}`,
+          `${fit(name)}: not configured, or disabled: its events are held back. weir sink remove ${fit(name)} gives it up`,
         );
     }
-    return EXIT.done;
+    return answer.sinks.some(({ state }) => state === 'waiting' || state === 'refusing') ? EXIT.unwell : EXIT.done;
   });
 }
 
@@ -61,6 +62,7 @@ export function resume(host: CliHost, flags: ResumeFlags, name: string): Promise
 
 interface RereadFlags extends DestructiveFlags {
   readonly from: string;
+  readonly acceptBacklog?: boolean;
 }
 
 export async function reread(host: CliHost, flags: RereadFlags, name: string): Promise<number> {
@@ -70,7 +72,7 @@ export async function reread(host: CliHost, flags: RereadFlags, name: string): P
     host,
     flags,
     async (session) => {
-      const asked = { name, from: flags.from };
+      const asked = given({ name, from: flags.from, accept_backlog: flags.acceptBacklog });
       if (flags.dryRun !== true && flags.yes !== true) {
         const { entries, skipped } = await session.call(rereadSink, { ...asked, dry_run: true });
         await demandConfirmed(host, flags, `${readingOf(entries, skipped, 'would')}.`, name);

@@ -4,7 +4,6 @@ import { numberAt, textAt } from './row.ts';
 
 const SQLITE_VERSION_MIN = [3, 51, 3] as const; // earlier ones can corrupt a WAL file when two connections write at once
 const BUSY_TIMEOUT_MS = 5000;
-const WAL_PAGES_MAX = 4000; // checkpoint after 16 MB, inside the writer
 const WAL_BYTES_KEPT_MAX = 64 * 1024 * 1024;
 const CACHE_KIB = 16 * 1024;
 
@@ -31,7 +30,7 @@ function configure(db: DatabaseSync): void {
     PRAGMA foreign_keys = ON;
     PRAGMA trusted_schema = OFF;
     PRAGMA cell_size_check = ON;
-    PRAGMA wal_autocheckpoint = ${WAL_PAGES_MAX};
+    PRAGMA wal_autocheckpoint = 0; -- the writer merges: see GroupCommit
     PRAGMA journal_size_limit = ${WAL_BYTES_KEPT_MAX};
     PRAGMA cache_size = -${CACHE_KIB};
     PRAGMA temp_store = MEMORY;

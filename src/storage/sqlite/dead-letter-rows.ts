@@ -2,7 +2,7 @@ import type { DeadLetter, DeadLetterDetail, DeadLetterGroup, QueuedLetter } from
 import { eventOfPayload } from '#core/event.ts';
 import type { Attempt } from '#core/event-log.ts';
 import { FAULTS, type FaultCode } from '#core/fault.ts';
-import { numberAt, numberOrUndefined, textAt, textOrUndefined, type Row } from './row.ts';
+import { intactEventAt, numberAt, numberOrUndefined, textAt, textOrUndefined, type Row } from './row.ts';
 
 export function toDeadLetter(row: Row): DeadLetter {
   const eventId = textAt(row, 'event_id');
@@ -53,14 +53,10 @@ export function toGroup(row: Row): DeadLetterGroup {
 }
 
 export function toQueuedLetter(row: Row): QueuedLetter {
-  return {
-    id: numberAt(row, 'id'),
-    entry: {
-      position: numberAt(row, 'position'),
-      observedAtMs: numberAt(row, 'first_at_ms'),
-      event: eventOfPayload(textAt(row, 'payload')),
-    },
-  };
+  const id = numberAt(row, 'id');
+  const event =
+    numberAt(row, 'is_edited') === 1 ? eventOfPayload(textAt(row, 'payload')) : intactEventAt(row, `dead letter ${id}`);
+  return { id, entry: { position: numberAt(row, 'position'), observedAtMs: numberAt(row, 'first_at_ms'), event } };
 }
 
 function toAttempt(row: Row): Attempt {

@@ -40,7 +40,7 @@ export function prepareDeadLetterStatements(db: DatabaseSync) {
     ),
     count: db.prepare('SELECT count(*) AS count FROM dead_letter WHERE tenant = ? AND connection = ?'),
     selectQueued: db.prepare(`
-      SELECT l.id, l.position, l.first_at_ms, coalesce(p.edited, p.payload) AS payload
+      SELECT l.id, l.position, l.first_at_ms, coalesce(p.edited, p.payload) AS payload, p.edited IS NOT NULL AS is_edited
       FROM dead_letter AS l JOIN dead_letter_payload AS p ON p.letter = l.id
       WHERE l.stage = ? AND l.part = ? AND l.queued = 1 ORDER BY l.position, l.id LIMIT ?`),
     hasQueued: db.prepare('SELECT 1 FROM dead_letter WHERE stage = ? AND part = ? AND queued = 1 LIMIT 1'),

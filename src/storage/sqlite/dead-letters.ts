@@ -12,7 +12,6 @@ import {
   type QueuedLetter,
 } from '#core/dead-letter.ts';
 import type { Clock } from '#core/env.ts';
-import { eventOfPayload } from '#core/event.ts';
 import type { Attempt, DeadLetterDraft, PullFailure } from '#core/event-log.ts';
 import type { JsonValue } from '#core/json.ts';
 import type { Fence } from '#core/leases.ts';
@@ -24,7 +23,7 @@ import { LETTER_COLUMNS, prepareDeadLetterStatements, type DeadLetterStatements 
 import type { GroupCommit } from './group-commit.ts';
 import type { ProcessLeases } from './leases.ts';
 import type { PartitionWaiters } from './partition-waiters.ts';
-import { numberAt, textAt, textOrUndefined, type Row } from './row.ts';
+import { intactEventAt, numberAt, placeOfEntry, textAt, textOrUndefined, type Row } from './row.ts';
 
 export interface SqliteDeadLettersOptions {
   readonly db: DatabaseSync;
@@ -83,9 +82,10 @@ export class SqliteDeadLetters implements DeadLetterStore {
     const { position } = draft.entry;
     const { code, message, attempts, history = [] } = draft;
     // The bytes of the log: a sink had the entry in its hands and may have changed it.
-    const stored = textOrUndefined(this.#sql.selectEntry.get(part, position), 'payload');
-    const text = stored ?? JSON.stringify(draft.entry.event);
-    const { tenant, connection, stream, key, id: eventId, version } = eventOfPayload(text);
+    const row = this.#sql.selectEntry.get(part, position);
+    const event = row === undefined ? draft.entry.event : intactEventAt(row, placeOfEntry(part, position));
+    const text = textOrUndefined(row, 'payload') ?? JSON.stringify(event);
+    const { tenant, connection, stream, key, id: eventId, version } = event;
     const letter = { tenant, connection, stream, key, eventId, version, part, position, stage: sink };
     const tries = history.length > 0 ? history : [{ atMs: nowMs, code, message }];
     this.#put({ ...letter, code, message, attempts }, { text, cut: false }, tries, nowMs);
@@ -149,8 +149,8 @@ export class SqliteDeadLetters implements DeadLetterStore {
     });
   }
 
-  queued(sink: string, partition: number, limit: number): Promise<readonly QueuedLetter[]> {
-    return Promise.resolve(this.#sql.selectQueued.all(sink, partition, limit).map(toQueuedLetter));
+  async queued(sink: string, partition: number, limit: number): Promise<readonly QueuedLetter[]> {
+    return this.#options.writer.guard(() => this.#sql.selectQueued.all(sink, partition, limit).map(toQueuedLetter));
   }
 
   /** Called by `EventLog.wait`. */

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '#core/env.ts';
-import { eventOfPayload, type SealedEvent } from '#core/event.ts';
+import type { SealedEvent } from '#core/event.ts';
 import {
   LOG_LIMITS,
   type AppendBatch,
@@ -25,7 +25,7 @@ import { LogReaders } from './log-readers.ts';
 import { prepareLogStatements, type LogStatements } from './log-statements.ts';
 import type { PartitionWaiters } from './partition-waiters.ts';
 import type { SqliteStreams } from './streams.ts';
-import { numberAt, textAt, type Row } from './row.ts';
+import { intactEventAt, numberAt, placeOfEntry, textAt, type Row } from './row.ts';
 
 export interface SqliteEventLogOptions {
   readonly db: DatabaseSync;
@@ -136,12 +136,22 @@ export class SqliteEventLog implements EventLog {
     for (let part = 0; part < PARTITIONS; part += 1) this.#options.waiters.wake(part);
   }
 
-  read(reader: string, partition: number, limit: number): Promise<readonly LogEntry[]> {
-    const { positions } = this.#options;
-    if (!positions.knows(reader)) return Promise.resolve([]);
+  async read(reader: string, partition: number, limit: number): Promise<readonly LogEntry[]> {
+    const { positions, writer } = this.#options;
+    if (!positions.knows(reader)) return [];
     const after = positions.reader(reader, partition).n;
-    const rows = this.#sql.selectEntries.all(partition, after, Math.min(limit, LOG_LIMITS.readEventsMax));
-    return Promise.resolve(rows.map(toEntry));
+    const rowsMax = Math.min(limit, LOG_LIMITS.readEventsMax);
+    return writer.guard(() => {
+      const entries: LogEntry[] = [];
+      let chars = 0;
+      // Row by row: what is beyond the limit is not even loaded.
+      for (const row of this.#sql.selectEntries.iterate(partition, after, rowsMax)) {
+        chars += textAt(row, 'payload').length;
+        if (entries.length > 0 && chars > LOG_LIMITS.readCharsMax) break;
+        entries.push(toEntry(row, partition));
+      }
+      return entries;
+    });
   }
 
   commit(
@@ -213,19 +223,18 @@ export class SqliteEventLog implements EventLog {
     return waiters.wait(partition, signal);
   }
 
-  peek(tenants: readonly string[], limit: number): Promise<readonly LogEntry[]> {
+  async peek(tenants: readonly string[], limit: number): Promise<readonly LogEntry[]> {
+    const { positions, writer } = this.#options;
     const entries: LogEntry[] = [];
     for (let part = 0; part < PARTITIONS; part += 1) {
-      const rows = this.#sql.selectOfTenants.all(
-        part,
-        this.#options.positions.slowest(part).n,
-        JSON.stringify(tenants),
-        limit,
-      );
-      entries.push(...rows.map(toEntry));
+      const after = positions.slowest(part).n;
+      writer.guard(() => {
+        const rows = this.#sql.selectOfTenants.all(part, after, JSON.stringify(tenants), limit);
+        entries.push(...rows.map((row) => toEntry(row, part)));
+      });
     }
     entries.sort((a, b) => a.observedAtMs - b.observedAtMs);
-    return Promise.resolve(entries.slice(0, limit));
+    return entries.slice(0, limit);
   }
 
   stats(): Promise<LogStats> {
@@ -294,10 +303,8 @@ function checkBatch(batch: AppendBatch): number {
   return batch.events.reduce((sum, sealed) => sum + Buffer.byteLength(sealed.payload), 0);
 }
 
-function toEntry(row: Row): LogEntry {
-  return {
-    position: numberAt(row, 'n'),
-    observedAtMs: numberAt(row, 'at_ms'),
-    event: eventOfPayload(textAt(row, 'payload')),
-  };
+function toEntry(row: Row, partition: number): LogEntry {
+  const position = numberAt(row, 'n');
+  const event = intactEventAt(row, placeOfEntry(partition, position));
+  return { position, observedAtMs: numberAt(row, 'at_ms'), event };
 }

@@ -1,8 +1,14 @@
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Fault } from '#core/fault.ts';
 import { SimulatedClock } from '#testing/simulated-clock.ts';
+import { openDatabase } from './database.ts';
 import { GroupCommit } from './group-commit.ts';
+
+const MIB = 1024 * 1024;
 
 function openWriter(onRollback: () => void = () => {}) {
   const db = new DatabaseSync(':memory:');
@@ -63,7 +69,7 @@ describe('a transaction', () => {
 });
 
 describe('after an error of the disk', () => {
-  const ioError = new Fault('storage_broken', 'the disk reported an error');
+  const ioError = new Fault('storage_broken', 'the disk reported an error', { details: { place: 'test' } });
   const fail = (): never => {
     throw ioError;
   };
@@ -87,5 +93,74 @@ describe('after an error of the disk', () => {
     expect(await codesOf([bad, put(1)])).toEqual(['storage_broken', 'storage_broken']);
     expect(writer.broken?.code).toBe('storage_broken');
     expect(await codesOf([put(2)])).toEqual(['storage_broken']);
+  });
+});
+
+describe('the write-ahead log', () => {
+  let folder = '';
+  const opened: DatabaseSync[] = [];
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'weir-merge-'));
+  });
+  afterEach(() => {
+    for (const db of opened.splice(0)) db.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  /** `onMerge` stands for the disk. */
+  function openOnDisk(onMerge: () => void = () => {}) {
+    const file = join(folder, 'file.sqlite');
+    const db = openDatabase(file);
+    opened.push(db);
+    db.exec('CREATE TABLE blob (n INTEGER PRIMARY KEY, bytes BLOB) STRICT; PRAGMA synchronous = OFF');
+    const exec = db.exec.bind(db);
+    db.exec = (sql) => {
+      if (sql.startsWith('PRAGMA wal_checkpoint')) onMerge();
+      exec(sql);
+    };
+    const writer = new GroupCommit({ db, clock: new SimulatedClock(), place: file, onRollback: () => {} });
+    const insert = db.prepare('INSERT INTO blob (bytes) VALUES (zeroblob(?))');
+    const put = (bytes: number): Promise<unknown> => writer.submit(() => insert.run(bytes));
+    return { file, writer, put };
+  }
+
+  function sqliteError(errcode: number): Error {
+    return Object.assign(new Error('as SQLite throws it'), { errcode });
+  }
+
+  it('stays below 24 MiB while 100 MB are written in commits of 16 KB', async () => {
+    const { file, put } = openOnDisk();
+    let walBytesMax = 0;
+    for (let n = 0; n < 6400; n += 1) {
+      await put(16_000);
+      walBytesMax = Math.max(walBytesMax, statSync(`${file}-wal`).size);
+    }
+    expect(statSync(file).size).toBeGreaterThan(80 * MIB);
+    expect(walBytesMax).toBeLessThan(24 * MIB);
+    expect(walBytesMax).toBeGreaterThan(12 * MIB); // and is not merged at each commit
+  });
+
+  it.for([10, 266, 11, 26])('breaks the writer when merging it fails with SQLite code %d', async (code) => {
+    let merges = 0;
+    const { put, writer } = openOnDisk(() => {
+      merges += 1;
+      throw sqliteError(code);
+    });
+    await put(17 * MIB); // durable before the merge
+    expect(writer.broken?.code).toBe('storage_broken');
+    expect(await codesOf([put(1)])).toEqual(['storage_broken']);
+    expect(merges).toBe(1);
+  });
+
+  it.for([13, 5])('is merged by a later commit after SQLite code %d', async (code) => {
+    let merges = 0;
+    const { put, writer } = openOnDisk(() => {
+      merges += 1;
+      if (merges < 3) throw sqliteError(code);
+    });
+    await put(17 * MIB);
+    for (let n = 0; n < 4; n += 1) await put(1);
+    expect(writer.broken).toBeUndefined();
+    expect(merges).toBe(3);
   });
 });

@@ -1,8 +1,11 @@
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { Fault } from '#core/fault.ts';
 import type { Clock } from '#core/env.ts';
 import { LOG_LIMITS } from '#core/event-log.ts';
 import { toStorageFault } from './database.ts';
+import { numberAt } from './row.ts';
+
+const WAL_PAGES_MAX = 4000; // 16 MiB: then the write-ahead log is merged into the data file
 
 interface Job {
   readonly cost: number;
@@ -26,6 +29,7 @@ export class GroupCommit {
   readonly #clock: Clock;
   readonly #place: string;
   readonly #onRollback: () => void;
+  readonly #walLength: StatementSync;
   #jobs: Job[] = [];
   #scheduled = false;
   #broken: Fault | undefined;
@@ -36,6 +40,7 @@ export class GroupCommit {
     this.#clock = options.clock;
     this.#place = options.place;
     this.#onRollback = options.onRollback;
+    this.#walLength = options.db.prepare('PRAGMA wal_checkpoint(NOOP)');
   }
 
   /** Set once the disk cannot be trusted any more: nothing is accepted from then on, and the process should end. */
@@ -54,6 +59,26 @@ export class GroupCommit {
       void this.#drain();
     }
     return promise;
+  }
+
+  /**
+   * Runs what reads or merges, outside of a transaction: damage that it meets ends the service as a failed write does. Nothing is
+   * read for delivery once that is so, for no commit could follow.
+   */
+  guard<T>(run: () => T): T {
+    if (this.#broken !== undefined) throw this.#broken;
+    try {
+      return run();
+    } catch (error) {
+      const fault = located(toStorageFault(error, this.#place), this.#place);
+      if (fault.code === 'storage_broken') this.#broken = fault;
+      throw fault;
+    }
+  }
+
+  /** Merges the write-ahead log into the data file; TRUNCATE gives it back to the disk as well. */
+  merge(mode: 'PASSIVE' | 'TRUNCATE'): void {
+    this.guard(() => this.#db.exec(`PRAGMA wal_checkpoint(${mode})`));
   }
 
   /** Commits what waits, now. For closing. */
@@ -88,6 +113,7 @@ export class GroupCommit {
     const failed = this.#run(jobs, values) ?? this.#end();
     if (failed === undefined) {
       for (const [index, job] of jobs.entries()) job.resolve(values[index]);
+      this.#mergeWhenLong();
       return;
     }
     this.#undo(failed);
@@ -96,13 +122,22 @@ export class GroupCommit {
     else for (const job of jobs) this.#commit([job]);
   }
 
+  // Not left to SQLite, which keeps to itself what goes wrong in a merge of its own.
+  #mergeWhenLong(): void {
+    try {
+      if (numberAt(this.#walLength.get(), 'log') >= WAL_PAGES_MAX) this.merge('PASSIVE');
+    } catch {
+      // Broken by now, or the disk is full, or somebody reads: then the next commit tries again.
+    }
+  }
+
   #run(jobs: readonly Job[], values: unknown[]): Fault | undefined {
     try {
       this.#db.exec('BEGIN IMMEDIATE');
       for (const job of jobs) values.push(job.run());
       return undefined;
     } catch (error) {
-      return toStorageFault(error, this.#place);
+      return located(toStorageFault(error, this.#place), this.#place);
     }
   }
 
@@ -139,6 +174,11 @@ export class GroupCommit {
 
 function rejectAll(jobs: readonly Job[], fault: Fault): void {
   for (const job of jobs) job.reject(fault);
+}
+
+function located(fault: Fault, place: string): Fault {
+  if (fault.code !== 'storage_broken' || fault.details['place'] !== undefined) return fault;
+  return new Fault(fault.code, `${place}: ${fault.message}`, { cause: fault, details: { ...fault.details, place } });
 }
 
 function isOfTheDisk(fault: Fault): boolean {

@@ -27,6 +27,7 @@ import { SqliteRuns } from './runs.ts';
 import { SeenSweep } from './seen-sweep.ts';
 import { SqliteStreams } from './streams.ts';
 import { SqliteTimeline } from './timeline.ts';
+import { checkWal } from './wal-check.ts';
 
 export const STORAGE_LIMITS = {
   timelineRowsMax: 1_000_000, // the newest; the library keeps documents whatever their age
@@ -76,6 +77,7 @@ export function openSqliteStorage(options: SqliteStorageOptions): SqliteStorage 
   makeDirectory(options.data);
   const lock = acquireProcessLock(join(options.data, LOCK_FILE), options.lockWaitMs);
   try {
+    checkWal(file);
     return assemble(openDatabase(file), file, options, () => lock.release());
   } catch (error) {
     lock.release();
@@ -149,26 +151,19 @@ function assemble(
         (await timeline.forget(timelineRowsMax, forgetRowsMax)) +
         (await sweep.step(forgetRowsMax));
       // Nothing left to remove: a quiet moment to bring the write-ahead log back to nothing.
-      if (checkpoint || (removed === 0 && walBytes() > STORAGE_LIMITS.walBytesQuietMax)) mergeWal(db, place);
+      if (checkpoint || (removed === 0 && walBytes() > STORAGE_LIMITS.walBytesQuietMax)) writer.merge('TRUNCATE');
       return removed;
     },
     close() {
       try {
         writer.flush();
-        db.close();
+        // Closing merges the log and deletes it, on a disk of which no success proves anything any more.
+        if (writer.broken === undefined) db.close();
       } finally {
         unlock();
       }
     },
   };
-}
-
-function mergeWal(db: DatabaseSync, place: string): void {
-  try {
-    db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
-  } catch (error) {
-    throw toStorageFault(error, place);
-  }
 }
 
 /** Durable before any lease is given, so that fences of an earlier process are always smaller. */

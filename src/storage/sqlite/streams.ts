@@ -7,7 +7,7 @@ import type { GroupCommit } from './group-commit.ts';
 import { numberAt, numberOrUndefined, textAt, textOrUndefined, type Row } from './row.ts';
 
 const COLUMNS =
-  'tenant, connection, stream, cursor, connector_version, cursor_at_ms, reconcile_due, events_total, due_at_ms, failures';
+  'tenant, connection, stream, cursor, connector_version, cursor_at_ms, reconcile_due, events_total, due_at_ms, failures, stated_wait_ms';
 
 export class SqliteStreams implements StreamStore {
   readonly #writer: GroupCommit;
@@ -21,8 +21,9 @@ export class SqliteStreams implements StreamStore {
     this.#select = db.prepare(`SELECT ${COLUMNS} FROM stream WHERE tenant = ? AND connection = ? AND stream = ?`);
     this.#selectAll = db.prepare(`SELECT ${COLUMNS} FROM stream WHERE tenant = ? AND connection = ? ORDER BY stream`);
     this.#upsertDue = db.prepare(`
-      INSERT INTO stream (tenant, connection, stream, due_at_ms, failures) VALUES (?, ?, ?, ?, ?)
-      ON CONFLICT DO UPDATE SET due_at_ms = excluded.due_at_ms, failures = excluded.failures`);
+      INSERT INTO stream (tenant, connection, stream, due_at_ms, failures, stated_wait_ms) VALUES (?, ?, ?, ?, ?, ?)
+      ON CONFLICT DO UPDATE SET
+        due_at_ms = excluded.due_at_ms, failures = excluded.failures, stated_wait_ms = excluded.stated_wait_ms`);
     this.#upsertCursor = db.prepare(`
       INSERT INTO stream (tenant, connection, stream, cursor, connector_version, cursor_at_ms, reconcile_due, events_total)
       VALUES (:tenant, :connection, :stream, :cursor, :version, :nowMs, coalesce(:reconcile, 0), :accepted)
@@ -39,8 +40,11 @@ export class SqliteStreams implements StreamStore {
     return Promise.resolve(this.#selectAll.all(of.tenant, of.connection).map(toState));
   }
 
-  schedule(of: StreamRef, dueAtMs: number, failures: number): Promise<void> {
-    return this.#writer.submit(() => void this.#upsertDue.run(of.tenant, of.connection, of.stream, dueAtMs, failures));
+  schedule(of: StreamRef, dueAtMs: number, failures: number, statedWaitMs?: number): Promise<void> {
+    const { tenant, connection, stream } = of;
+    return this.#writer.submit(
+      () => void this.#upsertDue.run(tenant, connection, stream, dueAtMs, failures, statedWaitMs ?? null),
+    );
   }
 
   /** Inside the transaction of an append (I2). */
@@ -73,5 +77,6 @@ function toState(row: Row): StreamState {
     eventsTotal: numberAt(row, 'events_total'),
     dueAtMs: numberOrUndefined(row, 'due_at_ms'),
     failures: numberAt(row, 'failures'),
+    statedWaitMs: numberOrUndefined(row, 'stated_wait_ms'),
   };
 }

@@ -1,12 +1,12 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { eventOfPayload } from '#core/event.ts';
+import { eventOfPayload, intactEventOfPayload } from '#core/event.ts';
 import type { LogEntry } from '#core/event-log.ts';
 import { Fault } from '#core/fault.ts';
 import type { Fence } from '#core/leases.ts';
 import type { Timeline, TimelinePage, TimelineQuery, TimelineRow } from '#core/timeline.ts';
 import type { SqliteEventLog } from './event-log.ts';
 import type { GroupCommit } from './group-commit.ts';
-import { numberAt, numberOrUndefined, textAt, type Row } from './row.ts';
+import { intactEventAt, numberAt, numberOrUndefined, textAt, type Row } from './row.ts';
 
 const ROWS_MAX_PER_QUERY = 1000;
 const CURSOR_PATTERN = /^(-?\d{1,16})\.(\d{1,16})$/;
@@ -27,8 +27,8 @@ export class SqliteTimeline implements Timeline {
     this.#log = log;
     // I4: an event id stands here once, however often its partition is read again.
     this.#insert = db.prepare(`
-      INSERT INTO timeline (tenant, connection, event_id, kind, severity, tags, time_ms, at_ms, position, payload)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`);
+      INSERT INTO timeline (tenant, connection, event_id, kind, severity, tags, time_ms, at_ms, position, payload, edited)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`);
     this.#newest = db.prepare('SELECT max(row) AS row FROM timeline');
     this.#forget = db.prepare(
       'DELETE FROM timeline WHERE row IN (SELECT row FROM timeline WHERE row <= ? ORDER BY row LIMIT ?)',
@@ -40,16 +40,22 @@ export class SqliteTimeline implements Timeline {
       const last = entries.at(-1);
       if (last === undefined) return 'committed';
       const settled = this.#log.settle(this.name, partition, last.position, fence);
-      if (settled === 'moved') for (const entry of entries) this.#insertEntry(entry);
+      if (settled === 'moved') for (const entry of entries) this.#insertEntry(entry, JSON.stringify(entry.event));
       return settled === 'fenced' ? 'fenced' : 'committed';
     }, entries.length);
   }
 
   reapply(entries: readonly LogEntry[]): Promise<void> {
-    return this.#writer.submit(() => entries.forEach((entry) => this.#insertEntry(entry)), entries.length);
+    return this.#writer.submit(() => {
+      for (const entry of entries) {
+        const payload = JSON.stringify(entry.event);
+        // A dead letter that somebody edited keeps its id: only that it was edited tells it from damage.
+        this.#insertEntry(entry, payload, intactEventOfPayload(payload) === undefined);
+      }
+    }, entries.length);
   }
 
-  #insertEntry({ event, observedAtMs, position }: LogEntry): void {
+  #insertEntry({ event, observedAtMs, position }: LogEntry, payload: string, edited = false): void {
     const timeMs = Date.parse(event.time);
     this.#insert.run(
       event.tenant,
@@ -61,7 +67,8 @@ export class SqliteTimeline implements Timeline {
       Number.isFinite(timeMs) ? timeMs : observedAtMs,
       observedAtMs,
       position,
-      JSON.stringify(event),
+      payload,
+      edited ? 1 : 0,
     );
   }
 
@@ -70,16 +77,19 @@ export class SqliteTimeline implements Timeline {
     const limit = Math.min(Math.max(query.limit, 1), ROWS_MAX_PER_QUERY);
     const { where, values } = filterOf(query);
     const order = following ? 'row' : 'time_ms DESC, row DESC';
-    const rows = this.#prepared(
-      `SELECT row, time_ms, at_ms, position, payload FROM timeline WHERE ${where} ORDER BY ${order} LIMIT :limit`,
-    ).all({ ...values, limit: limit + 1 });
-    const shown = rows.slice(0, limit);
-    const last = shown.at(-1);
+    const statement = this.#prepared(
+      `SELECT row, time_ms, at_ms, position, payload, edited FROM timeline WHERE ${where} ORDER BY ${order} LIMIT :limit`,
+    );
+    const [rows, shown] = this.#writer.guard(() => {
+      const found = statement.all({ ...values, limit: limit + 1 });
+      return [found, found.slice(0, limit).map(toTimelineRow)];
+    });
+    const last = rows[limit - 1];
     const next =
       rows.length > limit && last !== undefined && !following
         ? `${numberAt(last, 'time_ms')}.${numberAt(last, 'row')}`
         : undefined;
-    return { rows: shown.map(toTimelineRow), next };
+    return { rows: shown, next };
   }
 
   newest(): Promise<number> {
@@ -163,10 +173,10 @@ function tagList(tags: readonly string[] | undefined): string {
 }
 
 function toTimelineRow(row: Row): TimelineRow {
-  return {
-    row: numberAt(row, 'row'),
-    position: numberAt(row, 'position'),
-    observedAtMs: numberAt(row, 'at_ms'),
-    event: eventOfPayload(textAt(row, 'payload')),
-  };
+  const number = numberAt(row, 'row');
+  const event =
+    numberAt(row, 'edited') === 1
+      ? eventOfPayload(textAt(row, 'payload'))
+      : intactEventAt(row, `timeline, row ${number}`);
+  return { row: number, position: numberAt(row, 'position'), observedAtMs: numberAt(row, 'at_ms'), event };
 }

@@ -1,11 +1,6 @@
 import type { Clock } from '#core/env.ts';
 
 const TICK_MS = 100; // sleepers of one tick wake together: a simulated day has few enough ticks with somebody in them
-const TURNS_PER_TICK = 12; // enough for what was woken to reach its next sleep, commits of the storage included
-
-interface Sleeper {
-  readonly wake: () => void;
-}
 
 /**
  * A clock for long forecasts: time jumps from one tick with sleepers to the next. Coarser than SimulatedClock, which wakes one
@@ -14,7 +9,9 @@ interface Sleeper {
 export class CoarseClock implements Clock {
   readonly #startMs: number;
   #tick = 0;
-  readonly #sleepers = new Map<number, Set<Sleeper>>();
+  /** Somebody waits for a turn, as the storage does before it commits. */
+  #asked = false;
+  readonly #sleepers = new Map<number, Set<() => void>>();
   readonly #ticks: number[] = []; // a heap of the ticks with sleepers
 
   constructor(startMs: number) {
@@ -30,47 +27,53 @@ export class CoarseClock implements Clock {
   }
 
   turn(): Promise<void> {
+    this.#asked = true;
     return nextTurn();
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     if (signal?.aborted === true || ms <= 0) return Promise.resolve();
     const tick = this.#tick + Math.max(1, Math.ceil(Math.min(ms, Number.MAX_SAFE_INTEGER / TICK_MS) / TICK_MS));
-    const { promise, resolve } = Promise.withResolvers<void>();
     let sleepers = this.#sleepers.get(tick);
     if (sleepers === undefined) {
       sleepers = new Set();
       this.#sleepers.set(tick, sleepers);
       push(this.#ticks, tick);
     }
-    const sleeper: Sleeper = { wake: resolve };
-    sleepers.add(sleeper);
-    const stop = (): void => {
-      sleepers.delete(sleeper);
-      resolve();
-    };
-    signal?.addEventListener('abort', stop, { once: true });
-    return promise.finally(() => signal?.removeEventListener('abort', stop));
+    const ofTick = sleepers;
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        ofTick.delete(wake);
+        signal?.removeEventListener('abort', wake);
+        resolve();
+      };
+      ofTick.add(wake);
+      signal?.addEventListener('abort', wake, { once: true });
+    });
   }
 
   async advance(ms: number): Promise<void> {
     const end = this.#tick + Math.round(ms / TICK_MS);
-    await settle();
+    await this.#settle();
     for (let next = this.#ticks[0]; next !== undefined && next <= end; next = this.#ticks[0]) {
       pop(this.#ticks);
       const sleepers = this.#sleepers.get(next);
       this.#sleepers.delete(next);
       if (sleepers === undefined || sleepers.size === 0) continue;
       this.#tick = next;
-      for (const sleeper of sleepers) sleeper.wake();
-      await settle();
+      for (const wake of sleepers) wake();
+      await this.#settle();
     }
     this.#tick = end;
   }
-}
 
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < TURNS_PER_TICK; turn += 1) await nextTurn();
+  /** Until everything that was woken sleeps again: what runs here waits for promises, for turns, and for time alone. */
+  async #settle(): Promise<void> {
+    do {
+      this.#asked = false;
+      await nextTurn();
+    } while (this.#asked);
+  }
 }
 
 function nextTurn(): Promise<void> {

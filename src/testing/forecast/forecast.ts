@@ -1,5 +1,8 @@
+import type { Clock } from '#core/env.ts';
 import type { Event } from '#core/event.ts';
 import type { ForecastPlan, ForecastReport } from '#core/forecast.ts';
+import { Fault } from '#core/fault.ts';
+import type { Leases } from '#core/leases.ts';
 import type { Connection } from '#engine/connection.ts';
 import { Engine, type EngineOptions } from '#engine/engine.ts';
 import type { SinkBinding } from '#engine/sink-binding.ts';
@@ -16,8 +19,10 @@ import type { SyntheticWorld } from './synthetic-world.ts';
 const START_MS = Date.UTC(2026, 0, 1);
 const LOOK_MS = 30_000; // how often states are looked at: what begins and ends between two looks is not told
 const RECORDS_PER_HOUR = 60;
-const STOP_MS = 60_000; // simulated time in which what is in hand settles at the end
-const HOUSEKEEP_EVERY = 30; // cycles of the engine: trimming matters to a forecast once a minute
+const RENEW_MS = 10 * 60_000;
+const STOP_MS = RENEW_MS + 60_000; // simulated time in which what is in hand settles at the end, renewals included
+const HEARTBEAT_MS = 28_000; // writing it takes so long: a cycle of the engine every half minute instead of every two seconds
+const HOUSEKEEP_EVERY = 10; // such cycles: trimming matters to a forecast every five minutes
 
 /** An external sink of the configuration, without its code. */
 export interface ForecastSink extends Pick<SinkBinding, 'type' | 'from' | 'accepts'> {
@@ -62,7 +67,7 @@ export async function forecast(options: ForecastOptions): Promise<ForecastReport
       await watch.look(engine, LOOK_MS);
       options.progress?.(clock.monotonic());
     }
-    signal.throwIfAborted();
+    if (signal.aborted) throw new Fault('cancelled', 'the simulation was stopped before its end');
     return await watch.report({
       seed,
       engine,
@@ -88,11 +93,12 @@ function engineOf(
 ): Engine {
   const { log, leases, store } = storage;
   let cycle = 0;
+  let beats = 0;
   return new Engine({
     ...options.engine,
     env: world,
     log,
-    leases,
+    leases: unhurried(leases, world.clock),
     store: {
       ...store,
       timeline: troubledBuiltIn(store.timeline, world),
@@ -111,9 +117,23 @@ function engineOf(
     metrics: counting.metrics,
     redact: (text) => text,
     pid: 1,
-    writeHeartbeat: () => Promise.resolve(),
+    writeHeartbeat: () => ((beats += 1) === 1 ? Promise.resolve() : world.clock.sleep(HEARTBEAT_MS)), // the first belongs to the start
     housekeepStorage: (how) => (cycle++ % HOUSEKEEP_EVERY === 0 ? storage.housekeep(how) : Promise.resolve(0)),
     walBytes: () => 0,
     alertRecipient: { notify: (notice) => watch.alerted(notice), close: () => Promise.resolve() },
   });
+}
+
+/** Partitions have one owner here, so their leases may last: renewing them every twenty seconds costs more than all else in a quiet day. */
+function unhurried(leases: Leases, clock: Clock): Leases {
+  const ofPartition = (lease: string): boolean => lease.startsWith('deliver:');
+  return {
+    acquire: (name, owner, ttlMs) => leases.acquire(name, owner, ofPartition(name) ? 3 * RENEW_MS : ttlMs),
+    async renew(fence, ttlMs) {
+      if (!ofPartition(fence.lease)) return leases.renew(fence, ttlMs);
+      await clock.sleep(RENEW_MS);
+      return leases.renew(fence, 3 * RENEW_MS);
+    },
+    release: (fence) => leases.release(fence),
+  };
 }

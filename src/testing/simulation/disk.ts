@@ -2,7 +2,7 @@ import type { Random } from '#core/env.ts';
 import type { SqliteStorageOptions } from '#storage/sqlite/storage.ts';
 import { between, type Faults } from './fault-plan.ts';
 
-type Connection = Parameters<NonNullable<SqliteStorageOptions['onConnection']>>[0];
+export type Connection = Parameters<NonNullable<SqliteStorageOptions['onConnection']>>[0];
 
 const UNLIMITED_PAGES = 1_000_000;
 const SQLITE_IOERR_FSYNC = 1034; // https://sqlite.org/rescode.html#ioerr_fsync

@@ -63,18 +63,21 @@ export function planOf(seed: number, overrides: Partial<SimulationPlan> = {}): S
   const chance = chanceOf(seed, 'plan');
   const share = [0, 0.15, 0.4, 0.8][Math.floor(chance.float() * 4)] ?? 0.4;
   const faults = FAULT_KINDS.filter(() => chance.float() < share);
-  const sinks = SINK_KINDS.filter(() => chance.float() < 0.3);
+  const sinks = SINK_KINDS.filter(() => chance.float() < 0.25);
+  const sleeps = faults.includes('worker_pause');
   return {
     seed,
     mode: chance.float() < 0.5 ? 'liveness' : 'safety',
     faults,
-    workers: chance.float() < 0.25 ? 2 : 1,
+    // Only a second worker takes over what a sleeping one holds.
+    workers: chance.float() < (sleeps ? 0.4 : 0.12) ? 2 : 1,
     tenants: between(chance, 1, 3),
-    connections: between(chance, 1, 2),
+    connections: chance.float() < 0.3 ? 2 : 1,
     senders: between(chance, 0, 3),
     sinks,
-    events: between(chance, 20, 140),
-    troubleMs: between(chance, 20_000, 110_000),
+    events: between(chance, 6, 60),
+    // Who sleeps for longer than a lease must wake up before the end, or it has done no harm.
+    troubleMs: between(chance, 15_000, 45_000) + (sleeps ? 55_000 : 0),
     ...overrides,
   };
 }

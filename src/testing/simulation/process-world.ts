@@ -7,6 +7,7 @@ import type { ConnectionRef } from '#core/names.ts';
 import type { BuiltInSink } from '#core/sink.ts';
 import type { Connection } from '#engine/connection.ts';
 import { Engine, type EngineOptions } from '#engine/engine.ts';
+import type { Store } from '#core/store.ts';
 import { openSqliteStorage, type SqliteStorage } from '#storage/sqlite/storage.ts';
 import { createLogger } from '#telemetry/logger.ts';
 import { noMetrics } from '#telemetry/metrics.ts';
@@ -17,16 +18,20 @@ import { chanceOf, type Faults, type SimulationPlan } from './fault-plan.ts';
 import type { History } from './history.ts';
 import { Life } from './life.ts';
 import { deadLettersOf } from './stored-letters.ts';
+import { withSchema } from './schema-image.ts';
 import { throughSeam, withOverrides } from './seams.ts';
 import type { SinkModel } from './sink-models.ts';
 import { upstreamConnector } from './upstream-connector.ts';
-import type { Upstream } from './upstream.ts';
+import { SECRET, type Upstream } from './upstream.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 const POLL_MS = 15_000;
-const HOUSEKEEP_EVERY = 6; // cycles: each costs three transactions
+const HOUSEKEEP_EVERY = 2; // cycles: each costs some transactions
+const HEARTBEAT_MS = 8_000; // writing it takes so long: what the engine looks after comes round less often, and costs less
+const LEASE_REFUSED_MS = 5_000; // until a lease is refused: asking every second for what is held for a minute costs more than all else
 const RESTART_MS = 5_000; // until a worker that could not start is tried again
 const UNKNOWN_RATIO = 0.02;
+const REDACTOR = createRedactor({ secrets: [SECRET] });
 let worlds = 0;
 
 export interface Worker {
@@ -45,7 +50,6 @@ interface WorldParts {
   readonly sinks: readonly SinkModel[];
   /** Further connectors, by connection. */
   readonly connectors: Readonly<Record<string, Connector>>;
-  readonly secret: string;
   readonly onCrossing: (life: Life, seam: string) => void;
   /** Called before a commit that binds two things together. */
   readonly atStake: (probability: number) => void;
@@ -60,7 +64,6 @@ export class ProcessWorld {
   #lives = 0;
   readonly #parts: WorldParts;
   readonly #chance: Random;
-  readonly #redactor;
   readonly #queueEventsMax: number;
   /** Of this world alone, also among worlds of the same seed that run at the same time. */
   readonly #database = `weir-simulation-${(worlds += 1)}`;
@@ -71,7 +74,6 @@ export class ProcessWorld {
     this.disk = new SimulatedDisk(chanceOf(parts.plan.seed, 'disk'), parts.faults);
     // In some worlds the queue is so short that pulls pause whenever a sink is out.
     this.#queueEventsMax = chanceOf(parts.plan.seed, 'queue').float() < 0.2 ? 40 : 10_000;
-    this.#redactor = createRedactor({ secrets: [parts.secret] });
   }
 
   /** Opens the data and starts the workers. Throws what a start on a failing disk throws. */
@@ -81,13 +83,13 @@ export class ProcessWorld {
     history.trace.add(`${time.monotonic()} life ${this.#lives}`);
     const life = new Life(`storage of life ${this.#lives}`, time, this.#parts.onCrossing);
     this.#storageLife = life;
-    this.storage = openSqliteStorage({
-      data: `memory:${this.#database}`,
-      clock: life.clock,
-      partitionSecret: history.partitionSecret,
-      onConnection: (db) => this.disk.attach(db),
-    });
-    const { storage } = this;
+    const opened = this.#lives === 1 ? withSchema(this.#database, time) : undefined;
+    let storage: SqliteStorage;
+    try {
+      storage = this.#open(life);
+    } finally {
+      opened?.();
+    }
     checkCursors({ history, disk: this.disk });
     // What was committed although its answer was lost is known from now on.
     const tenants = [...new Set(this.#parts.upstreams.map(({ of }) => of.tenant))];
@@ -97,11 +99,31 @@ export class ProcessWorld {
     await Promise.all(this.workers.map((worker) => worker.engine.start()));
   }
 
+  #open({ clock }: Life): SqliteStorage {
+    return (this.storage = openSqliteStorage({
+      data: `memory:${this.#database}`,
+      clock,
+      partitionSecret: this.#parts.history.partitionSecret,
+      onConnection: (db) => this.disk.attach(db),
+    }));
+  }
+
+  /** What is held once everything has ended; undefined when nothing ever began. A storage whose disk failed answers nobody: it is opened anew. */
+  storeAfterwards(): Store | undefined {
+    if (this.storage?.broken() === undefined) return this.storage?.store;
+    this.disk.free();
+    return this.#open(new Life('the judge', this.#parts.time)).store;
+  }
+
   /** kill -9: nothing of it ever goes on, what was committed stays. */
   die(): void {
     this.#storageLife?.end();
     for (const { life } of this.workers) life.end();
     this.workers = [];
+  }
+
+  note(what: string): void {
+    this.#parts.history.trace.add(`${this.#parts.time.monotonic()} ${what}`);
   }
 
   get alive(): boolean {
@@ -129,7 +151,7 @@ export class ProcessWorld {
     const life = new Life(`worker ${index + 1} of life ${this.#lives}`, time, onCrossing);
     const log = throughSeam(life, 'log', this.#observedLog(storage.log));
     const { store } = storage;
-    let cycles = 0;
+    let beats = 0;
     const options: EngineOptions = {
       env: { clock: life.clock, random: chanceOf(plan.seed, life.name) },
       log,
@@ -151,19 +173,17 @@ export class ProcessWorld {
         level: 'warn', // cheaper, and what goes wrong is where secrets are
         // The number of the world is of this process; the trace must be the same in every one.
         streams: [{ write: (line) => history.outputs.push(line.replaceAll(this.#database, 'the-data')) }],
-        redactor: this.#redactor,
+        redactor: REDACTOR,
         clock: life.clock,
       }),
       metrics: noMetrics,
-      redact: (text) => this.#redactor.redactText(text),
+      redact: (text) => REDACTOR.redactText(text),
       pid: 1,
-      writeHeartbeat: () => Promise.resolve(),
-      housekeepStorage: (step) => {
-        cycles += 1;
-        return cycles % HOUSEKEEP_EVERY === 0
+      writeHeartbeat: () => ((beats += 1) === 1 ? Promise.resolve() : time.wait(HEARTBEAT_MS)), // the first one belongs to the start
+      housekeepStorage: (step) =>
+        beats % HOUSEKEEP_EVERY === 0
           ? life.cross('storage.housekeep', () => storage.housekeep(step))
-          : Promise.resolve(0);
-      },
+          : Promise.resolve(0),
       walBytes: () => 0,
       sinks: sinks.map((sink) => ({
         sink: sink.seenBy(life),
@@ -176,13 +196,13 @@ export class ProcessWorld {
   }
 
   #connectionsOf(life: Life): readonly Connection[] {
-    const { upstreams, connectors, history, secret } = this.#parts;
+    const { upstreams, connectors, history, faults } = this.#parts;
     const own = upstreams.map((upstream) => {
       const connector = upstreamConnector(upstream, life, (page) => history.served(upstream.of, page));
-      return connectionOf(upstream.of, connector, secret);
+      return connectionOf(upstream.of, connector, faults.has('upstream_echoes_secret'));
     });
     const given = Object.entries(connectors).map(([connection, connector]) =>
-      connectionOf({ tenant: 't1', connection }, connector, secret),
+      connectionOf({ tenant: 't1', connection }, connector, true),
     );
     return [...own, ...given];
   }
@@ -213,7 +233,7 @@ export class ProcessWorld {
         fence: Fence,
         letters: readonly DeadLetterDraft[] = [],
       ) => {
-        if (letters.length > 0) atStake(0.5);
+        if (letters.length > 0) atStake(0.9);
         const lost = faults.strikes('storage_unknown', chance, UNKNOWN_RATIO);
         if (lost && chance.float() < 0.5) throw answerLost();
         const result = await log.commit(reader, partition, position, fence, letters);
@@ -225,11 +245,12 @@ export class ProcessWorld {
   }
 
   #observedLeases(leases: Leases): Leases {
-    const { history } = this.#parts;
+    const { history, time } = this.#parts;
     return withOverrides(leases, {
       acquire: async (name: string, owner: string, ttlMs: number) => {
         const fence = await leases.acquire(name, owner, ttlMs);
-        if (fence !== undefined) history.granted(name, fence.token);
+        if (fence === undefined) await time.wait(LEASE_REFUSED_MS);
+        else history.granted(name, fence.token);
         return fence;
       },
     });
@@ -256,7 +277,7 @@ function answerLost(): Fault {
   return new Fault('storage_unknown', 'the answer of the storage was lost');
 }
 
-function connectionOf({ tenant, connection }: ConnectionRef, connector: Connector, secret: string): Connection {
+function connectionOf({ tenant, connection }: ConnectionRef, connector: Connector, secret: boolean): Connection {
   return {
     tenant,
     connection,
@@ -266,7 +287,7 @@ function connectionOf({ tenant, connection }: ConnectionRef, connector: Connecto
     schedule: { kind: 'interval', pollIntervalMs: POLL_MS },
     batchSize: 8,
     allowedPaths: [],
-    credentials: { token: secret },
+    credentials: secret ? { token: SECRET } : {}, // each makes a redactor of its own
     guard: { attemptTimeoutMs: 5_000 },
   };
 }

@@ -18,7 +18,7 @@ import { Sender } from './senders.ts';
 import { SinkModel } from './sink-models.ts';
 import { Trace } from './trace.ts';
 import { Troubles } from './troubles.ts';
-import { STREAM, Upstream } from './upstream.ts';
+import { SECRET, STREAM, Upstream } from './upstream.ts';
 import { VirtualTime } from './virtual-time.ts';
 
 export const SIMULATION_LIMITS = {
@@ -82,7 +82,6 @@ class World {
   readonly #senders: readonly Sender[];
   readonly #troubles: Troubles;
   readonly #process: ProcessWorld;
-  readonly #secret: string;
 
   constructor(plan: SimulationPlan, parts: SimulationParts) {
     const { seed } = plan;
@@ -90,15 +89,13 @@ class World {
     const time = new VirtualTime(chanceOf(seed, 'time'));
     const history = new History(this.#trace, `secret of ${seed}`);
     const faults = new Faults(plan.faults, (kind) => this.#trace.add(`${time.monotonic()} ${kind}`));
-    const secret = `canary-${chanceOf(seed, 'secret').id()}`;
     const refs = Array.from({ length: plan.tenants * plan.connections }, (_, index) => ({
       tenant: `t${(index % plan.tenants) + 1}`,
       connection: `c${Math.floor(index / plan.tenants) + 1}`,
       stream: STREAM,
     }));
     this.#upstreams = refs.map(
-      (of) =>
-        new Upstream({ of, time, faults, secret, chance: chanceOf(seed, `upstream ${of.tenant} ${of.connection}`) }),
+      (of) => new Upstream({ of, time, faults, chance: chanceOf(seed, `upstream ${of.tenant} ${of.connection}`) }),
     );
     const kinds = Object.fromEntries(plan.sinks.map((kind) => [kind, { kind, store: new Receiver(kind, history) }]));
     this.#sinks = Object.entries({ ...kinds, ...parts.sinks }).map(
@@ -120,7 +117,6 @@ class World {
       time,
       faults,
       history,
-      secret,
       upstreams: this.#upstreams,
       sinks: this.#sinks,
       connectors: parts.connectors ?? {},
@@ -141,7 +137,6 @@ class World {
     this.#time = time;
     this.#history = history;
     this.#faults = faults;
-    this.#secret = secret;
   }
 
   async run(): Promise<SimulationResult> {
@@ -159,15 +154,16 @@ class World {
       drained = await this.#settle();
     }
     this.#process.die();
-    const { storage, disk } = this.#process;
-    if (storage !== undefined)
+    const { disk } = this.#process;
+    const store = this.#process.storeAfterwards();
+    if (store !== undefined)
       await checkHistory({
         history: this.#history,
         disk,
-        store: storage.store,
+        store,
         tenants: [...new Set(this.#upstreams.map(({ of }) => of.tenant))],
         sinks: this.#sinks,
-        secret: this.#secret,
+        secret: SECRET,
         deaths: this.#troubles.deaths,
         drained,
       });

@@ -10,7 +10,8 @@ import type { SimulatedStore } from './receiver.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 const FLUKES_MAX = 2; // failures that a healthy model shows for one event alone: more would look like the event's own fault
-const POISON_RATIO = 0.02;
+const POISON_RATIO = 0.05;
+const KILL_RATIO = 0.02;
 const TIMEOUT_MS = 10_000;
 /** An event that the sink refuses for good, that fails each time, or that ends the process which writes it. */
 type Poison = 'reject' | 'fail' | 'kill';
@@ -94,7 +95,7 @@ export class SinkModel {
     }
     const first = entries[0]?.event.id ?? '';
     if (this.#mayFluke(first)) {
-      if (this.#faults.strikes('sink_timeout', this.#chance, 0.06)) return await this.#timeOut(entries);
+      if (this.#faults.strikes('sink_timeout', this.#chance, 0.1)) return await this.#timeOut(entries);
       if (entries.length > 1 && this.#faults.strikes('sink_partial_batch', this.#chance, 0.1))
         return await this.#applySome(entries, between(this.#chance, 0, entries.length - 1));
     }
@@ -104,7 +105,7 @@ export class SinkModel {
   /** Nobody knows what became of it: it may be applied, in part, or later than what is written next (I12). */
   async #timeOut(entries: readonly LogEntry[]): Promise<never> {
     this.#noteFluke(entries[0]?.event.id ?? '');
-    const late = this.#kind === 'vector' && this.#faults.strikes('sink_late_write', this.#chance, 0.5);
+    const late = this.#kind === 'vector' && this.#faults.strikes('sink_late_write', this.#chance, 0.8);
     if (late)
       this.#time.after(TIMEOUT_MS + this.#chance.float() * 30_000, () => void this.#applySome(entries, entries.length));
     else if (this.#chance.float() < 0.6) await this.#applySome(entries, entries.length);
@@ -136,7 +137,7 @@ export class SinkModel {
   #poisonOf(event: Event): Poison | undefined {
     if (!this.#poison.has(event.id)) {
       const poisoned = this.#faults.strikes('sink_poison_event', this.#chance, POISON_RATIO);
-      const kills = !this.#killed && this.#faults.strikes('sink_event_kills', this.#chance, POISON_RATIO);
+      const kills = !this.#killed && this.#faults.strikes('sink_event_kills', this.#chance, KILL_RATIO);
       if (kills) this.#killed = true;
       const usual = poisoned ? (this.#chance.float() < 0.5 ? 'reject' : 'fail') : undefined;
       this.#poison.set(event.id, kills ? 'kill' : usual);

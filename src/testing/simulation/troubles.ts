@@ -8,10 +8,11 @@ import type { VirtualTime } from './virtual-time.ts';
 const RESTART_MS_MAX = 15_000;
 const PAUSE_MS_MAX = 95_000; // a lease lasts 60 s
 const ZOMBIE_MS_MIN = 62_000;
+const ZOMBIE_MS_MAX = 75_000;
 const IN_HAND = /^[a-z]+\.(write|apply|commit|append)$/;
 const OUTAGE_MS_MAX = 60_000;
-const CLOCK_WOBBLE_MS = 2 * 60_000; // a step back delays a stream that was due by a stored wall time by as much, so it stays below what may pass
-const CLOCK_LEAP_MS_MAX = 24 * 60 * 60_000; // forwards, for good; ids are remembered for 30 days of wall time
+const CLOCK_STEP_MS_MAX = 2 * 60_000;
+const CLOCK_LEAP_MS_MAX = 12 * 60 * 60_000; // ids are remembered for 30 days of wall time
 const GAP_AWAITS_MAX = 1_500; // busy awaits between two deaths or pauses
 const LOOK_MS = 1_000;
 /** Awaits that happen all the time whether or not there is work: a death there is seldom worth a run. */
@@ -25,6 +26,23 @@ const IDLE_SEAMS = new Set([
 ]);
 const IDLE_WEIGHT = 0.02;
 
+interface Seam {
+  readonly weight: number;
+  readonly inHand: boolean;
+  readonly isWrite: boolean;
+}
+const SEAMS = new Map<string, Seam>();
+
+/** What a seam's name says about it; asked at every await. */
+function seamOf(name: string): Seam {
+  let seam = SEAMS.get(name);
+  if (seam === undefined) {
+    const weight = IDLE_SEAMS.has(name) ? IDLE_WEIGHT : 1;
+    SEAMS.set(name, (seam = { weight, inHand: IN_HAND.test(name), isWrite: name.endsWith('.write') }));
+  }
+  return seam;
+}
+
 /** What strikes the process from outside: deaths and pauses at awaits, and the disk, the clock and the sinks over time. */
 export class Troubles {
   readonly #plan: SimulationPlan;
@@ -36,7 +54,6 @@ export class Troubles {
   #busyUntilNext: number;
   #world: ProcessWorld | undefined;
   #stopped = false;
-  #wobbleMs = 0;
   #turnsToDeath = 0;
   deaths = 0;
 
@@ -70,12 +87,12 @@ export class Troubles {
       return;
     }
     if (this.#stopped) return;
-    if (seam.endsWith('.write') && this.#faults.strikes('process_crash_in_write', this.#chance, 0.01))
-      return this.killProcess();
+    const { weight, inHand, isWrite } = seamOf(seam);
+    if (isWrite && this.#faults.strikes('process_crash_in_write', this.#chance, 0.01)) return this.killProcess();
     // Asleep with work in hand, and awake when somebody else owns it: what a fence is for.
-    if (IN_HAND.test(seam) && this.#faults.strikes('worker_pause', this.#chance, 0.01))
-      life.pauseFor(between(this.#chance, ZOMBIE_MS_MIN, PAUSE_MS_MAX));
-    this.#busyUntilNext -= IDLE_SEAMS.has(seam) ? IDLE_WEIGHT : 1;
+    if (inHand && this.#faults.strikes('worker_pause', this.#chance, 0.04))
+      life.pauseFor(between(this.#chance, ZOMBIE_MS_MIN, ZOMBIE_MS_MAX));
+    this.#busyUntilNext -= weight;
     if (this.#busyUntilNext > 0) return;
     this.#busyUntilNext = this.#gap();
     this.#strikeAt(life);
@@ -113,10 +130,8 @@ export class Troubles {
   }
 
   #stepClock(): void {
-    if (this.#chance.float() < 0.2) this.#time.stepWall(this.#chance.float() * CLOCK_LEAP_MS_MAX);
-    const wobbleMs = (this.#chance.float() * 2 - 1) * CLOCK_WOBBLE_MS;
-    this.#time.stepWall(wobbleMs - this.#wobbleMs);
-    this.#wobbleMs = wobbleMs;
+    const mostMs = this.#chance.float() < 0.4 ? CLOCK_LEAP_MS_MAX : CLOCK_STEP_MS_MAX;
+    this.#time.stepWall((this.#chance.float() * 2 - 1) * mostMs);
   }
 
   #gap(): number {
@@ -159,7 +174,8 @@ export class Troubles {
   restart(afterMs: number): void {
     const world = this.#world;
     this.#time.after(afterMs, () => {
-      world?.start().catch(() => {
+      world?.start().catch((error: unknown) => {
+        world.note(`a start failed: ${String(error)}`);
         if (!world.alive) return;
         world.die();
         this.restart(5_000);

@@ -7,6 +7,8 @@ import type { VirtualTime } from './virtual-time.ts';
 
 export const STREAM = 'items';
 export const CONNECTOR_TYPE = 'simulated';
+/** The credential of every connection. */
+export const SECRET = 'canary-4d1f7a90-52c8-4e63-a0b7-93e6d5c81f24';
 const LATE_MS_MAX = 8_000; // a row becomes visible at most this long after its time
 const EPOCH_MS = Date.UTC(2026, 0, 1);
 const TICK_MS = 2_000; // the system's own times are this coarse, so that many rows share one
@@ -53,17 +55,15 @@ export class Upstream {
   readonly #time: VirtualTime;
   readonly #chance: Random;
   readonly #faults: Faults;
-  readonly #secret: string;
   #revision = 0;
   #epoch = 0;
   #limitedUntilMs = Number.NEGATIVE_INFINITY;
 
-  constructor(options: { of: StreamRef; time: VirtualTime; chance: Random; faults: Faults; secret: string }) {
+  constructor(options: { of: StreamRef; time: VirtualTime; chance: Random; faults: Faults }) {
     this.of = options.of;
     this.#time = options.time;
     this.#chance = options.chance;
     this.#faults = options.faults;
-    this.#secret = options.secret;
     this.tellsDeletes = options.chance.float() < 0.5;
     this.kind = !this.tellsDeletes || options.chance.float() < 0.7 ? 'document' : 'record';
   }
@@ -164,7 +164,7 @@ export class Upstream {
     if (this.#faults.strikes('upstream_error', chance, 0.08))
       throw new Fault('upstream_unavailable', `${address} answered 502`);
     if (this.#faults.strikes('upstream_echoes_secret', chance, 0.05))
-      throw new Fault('upstream_unavailable', `${address}?token=${this.#secret} answered 500`);
+      throw new Fault('upstream_unavailable', `${address}?token=${SECRET} answered 500`);
     if (this.#faults.strikes('upstream_truncated', chance, 0.05))
       throw new Fault('bad_upstream', `${address} ended in the middle`);
     if (this.#faults.strikes('upstream_cursor_expired', chance, 0.02)) this.#epoch += 1;
