@@ -11,7 +11,7 @@ const STORY = planOf(11, {
   tenants: 1,
   connections: 1,
   senders: 1,
-  sinks: ['receiver', 'graph'],
+  sinks: ['receiver'],
   events: 24,
   troubleMs: 20_000,
 });
@@ -26,7 +26,7 @@ test(
   async () => {
     const { awaits, violations } = await simulatePlan(STORY);
     expect(violations).toEqual([]);
-    expect(awaits).toBeGreaterThan(1000);
+    expect(awaits).toBeGreaterThan(500);
     expect((await runPlans(deathAtEach(awaits), COUNTS.boxMs)).simulated).toBe(awaits);
   },
 );
