@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { configDefaults, defineConfig } from 'vitest/config';
 import { LANE } from './test/lane.ts';
 
@@ -13,6 +14,8 @@ export default defineConfig({
     testTimeout: LANE === 'quick' ? 30_000 : LANE_TIMEOUT_MS,
     hookTimeout: 30_000,
     pool: 'forks',
+    // Many files wait for processes most of their time: on two cores one worker, the default, leaves one idle.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     // The last reporter prints the one line that scripts and the gate read: `N passed, N failed, N skipped`.
     reporters: ['default', './scripts/totals.ts'],
   },
