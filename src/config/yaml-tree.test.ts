@@ -42,7 +42,7 @@ describe('a hostile file ends with one sentence, soon', () => {
     expect(problems.map(({ problem }) => problem).join()).toMatch(expected);
     expect(problems.length).toBeLessThanOrEqual(2);
     expect(JSON.stringify(value).length).toBeLessThan(2_000_000);
-    expect(user / 1000).toBeLessThan(200); // milliseconds of processor time: other work on the machine does not count
+    expect(user / 1000).toBeLessThan(2000); // milliseconds of processor time; what grows out of bounds takes minutes
   });
 
   test('900 connectors are read in less than a second of processor time', () => {

@@ -1,7 +1,7 @@
 // What EventLog.append promises, one test per clause. See the comments in core/event-log.ts.
 
 import { describe, expect, it } from 'vitest';
-import { LOG_LIMITS, type PullFailure } from '#core/event-log.ts';
+import { LOG_LIMITS, type LogEntry, type PullFailure } from '#core/event-log.ts';
 import type { SealedEvent } from '#core/event.ts';
 import { toFault } from '#core/fault.ts';
 import { streamLeaseName } from '#core/names.ts';
@@ -13,6 +13,7 @@ import {
   hold,
   idsOf,
   readAll,
+  takePartition,
   sample,
   SAMPLE_STREAM,
   samples,
@@ -40,7 +41,9 @@ async function storedIds(session: StorageSession): Promise<string[]> {
   looks += 1;
   const reader = `look-${looks}`;
   await session.log.register(reader);
-  return idsOf(await readAll(session, reader, ALL_PARTITIONS)).toSorted();
+  const entries: LogEntry[] = [];
+  for (const partition of ALL_PARTITIONS) entries.push(...(await takePartition(session, reader, partition)));
+  return idsOf(entries).toSorted();
 }
 
 /** What one batch with a checkpoint and a failure leaves behind. */

@@ -101,17 +101,22 @@ export async function readAll(
   return entries;
 }
 
-/** Settles everything the reader has in `partition`, as a delivery loop with a healthy sink would. */
+/** Settles everything the reader has in `partition`, as a delivery loop with a healthy sink would. Returns how many entries. */
 export async function settlePartition(session: StorageSession, reader: string, partition: number): Promise<number> {
+  return (await takePartition(session, reader, partition)).length;
+}
+
+/** The same, with what was there: a read is bounded, so all of a partition may take several. */
+export async function takePartition(session: StorageSession, reader: string, partition: number): Promise<LogEntry[]> {
   const fence = await holdPartition(session, reader, partition);
-  let settled = 0;
+  const taken: LogEntry[] = [];
   for (;;) {
     const entries = await session.log.read(reader, partition, 512);
     const last = entries.at(-1);
-    if (last === undefined) return settled;
+    if (last === undefined) return taken;
     const outcome = await session.log.commit(reader, partition, last.position, fence);
     if (outcome !== 'committed') throw new Error(`commit of ${reader}/${partition} answered ${outcome}`);
-    settled += entries.length;
+    taken.push(...entries);
   }
 }
 
