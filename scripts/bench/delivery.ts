@@ -1,7 +1,7 @@
 // `npm run bench -- delivery`: how fast a backlog leaves the log, into the library and into a sink that does nothing, from one
 // partition and from all, beside a bare loop over SQLite; and what leases, reads and a start cost while it lies there.
 
-import { readCount, readFlags } from './flags.ts';
+import { readCount, readFlags, UsageError } from './flags.ts';
 import { describeMachine, machineLine } from './machine.ts';
 import { inFolder, type Latency } from './measure.ts';
 import { watchChild, type Watched } from './watched-child.ts';
@@ -29,7 +29,7 @@ const NAMES = {
   library: 'Weir, library',
 } as const;
 
-export const usage = 'delivery [--json] [--events N]';
+export const usage = 'delivery [--json] [--events N] [--partitions 1|16]';
 
 interface Line {
   readonly sink: (typeof SINKS)[number];
@@ -40,10 +40,19 @@ interface Line {
 }
 
 export async function run(args: readonly string[]): Promise<void> {
-  const flags = readFlags(args, { json: { type: 'boolean' }, events: { type: 'string' } });
+  const flags = readFlags(args, {
+    json: { type: 'boolean' },
+    events: { type: 'string' },
+    partitions: { type: 'string' },
+  });
+  const chosen = PARTITIONS.filter(
+    (count) => flags['partitions'] === undefined || flags['partitions'] === String(count),
+  );
+  if (chosen.length === 0)
+    throw new UsageError(`--partitions ${String(flags['partitions'])}: there are ${PARTITIONS.join(', ')}`);
   const events = readCount('--events', flags['events'], EVENTS);
   const lines: Line[] = [];
-  for (const partitions of PARTITIONS) {
+  for (const partitions of chosen) {
     for (const sink of SINKS) {
       process.stderr.write(`${NAMES[sink]}, ${partitions} partitions\n`);
       const measured = await inFolder((folder) =>
