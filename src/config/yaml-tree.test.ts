@@ -15,6 +15,12 @@ const LAUGHS = [
   ...'bcdefghi'.split('').map((name, i) => `${name}: &${name} [${Array(9).fill(`*${'abcdefgh'[i]}`).join(', ')}]`),
 ].join('\n');
 
+function userMicrosOf(work: () => unknown): number {
+  const begun = process.cpuUsage();
+  work();
+  return process.cpuUsage(begun).user;
+}
+
 describe('a hostile file ends with one sentence, soon', () => {
   test.each([
     ['billion laughs', LAUGHS, /more than 100 aliases or 20000 values/],
@@ -36,13 +42,13 @@ describe('a hostile file ends with one sentence, soon', () => {
     ['quotes', fill('"'), /more than 60000 YAML symbols/],
     ['anchors', fill('&a '), /more than 60000 YAML symbols/],
   ])('%s', (_name, text, expected) => {
-    const begun = process.cpuUsage();
     const { problems, value } = parse(text);
-    const { user } = process.cpuUsage(begun);
+    // The best of three: the first also compiles the code, and a busy machine makes any one of them slow.
+    const user = Math.min(...[1, 2, 3].map(() => userMicrosOf(() => parse(text))));
     expect(problems.map(({ problem }) => problem).join()).toMatch(expected);
     expect(problems.length).toBeLessThanOrEqual(2);
     expect(JSON.stringify(value).length).toBeLessThan(2_000_000);
-    expect(user / 1000).toBeLessThan(2000); // milliseconds of processor time; what grows out of bounds takes minutes
+    expect(user / 1000).toBeLessThan(200); // milliseconds of processor time: other work on the machine does not count
   });
 
   test('900 connectors are read in less than a second of processor time', () => {

@@ -28,7 +28,7 @@ export function openDisk(directory: string): Disk {
       } catch (error) {
         // A part of it would only take the last of the room.
         await rm(file, { force: true });
-        throw toFault(error, directory);
+        throw toDiskFault(error, directory);
       }
     },
     releaseBallast: () => rm(file, { force: true }),
@@ -61,7 +61,7 @@ async function fill(file: string, bytes: number, signal: AbortSignal): Promise<v
   }
 }
 
-function toFault(error: unknown, place: string): Fault {
+export function toDiskFault(error: unknown, place: string): Fault {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   const message = error instanceof Error ? error.message : String(error);
   const full = code === 'ENOSPC' || code === 'EDQUOT';

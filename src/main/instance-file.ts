@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { Fault } from '#core/fault.ts';
 import { parseHeartbeat, type Heartbeat } from '#engine/heartbeat.ts';
+import { toDiskFault } from './disk.ts';
 
 const INSTANCE_FILE = 'instance.json';
 const HEARTBEAT_FILE = 'worker_heartbeat.json';
@@ -41,9 +41,7 @@ function writeWhole(file: string, text: string): void {
     renameSync(`${file}.new`, file);
   } catch (error) {
     rmSync(`${file}.new`, { force: true });
-    const full = error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
-    if (!full) throw error;
-    throw new Fault('storage_full', `${file}: no room on the disk`, { cause: error, details: { place: file } });
+    throw toDiskFault(error, file);
   }
 }
 
